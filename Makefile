@@ -1,0 +1,55 @@
+# Every target sets up what it needs by itself; `make help` lists them.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check demo bench format lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: $(VENV)/stack ## everything up in the foreground: issuer, two replicas, load balancer, database
+	@$(BIN)/python -m stack $(ARGS)
+
+test: $(VENV)/dev ## the tests (ARGS="-k words" to choose)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev ## format, lint, types, and the direction of imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+demo: $(VENV)/stack ## the two-replica proof, in about a minute: sessions against tokens
+	@$(BIN)/python -m lab demo $(ARGS)
+
+bench: $(VENV)/stack ## the speed figures, as ratios measured in one run
+	@$(BIN)/python -m lab bench $(ARGS)
+
+format: $(VENV)/dev ## rewrite the code in the house format
+	@$(BIN)/ruff check --fix --select I .
+	@$(BIN)/ruff format .
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
+lock: $(VENV)/dev ## write the lock files anew from pyproject.toml
+	@$(BIN)/$(LOCK) --output-file requirements.lock
+	@$(BIN)/$(LOCK) --extra stack --output-file requirements-stack.lock
+	@$(BIN)/$(LOCK) --extra stack --extra dev --output-file requirements-dev.lock
+
+clean: ## remove the virtual environment and the state of `make run` (all its users and keys)
+	rm -rf $(VENV) .sealgate
+
+# One virtual environment; the stamp of the larger lock stands for the smaller one too.
+$(VENV)/stack: requirements-stack.lock | $(BIN)/python
+	@test $(VENV)/dev -nt requirements-stack.lock || scripts/install.sh $(VENV) requirements-stack.lock
+	@touch $@
+
+$(VENV)/dev: requirements-dev.lock | $(BIN)/python
+	@scripts/install.sh $(VENV) requirements-dev.lock
+	@touch $@ $(VENV)/stack
+
+$(BIN)/python:
+	@scripts/venv.sh $(PYTHON) $(VENV)

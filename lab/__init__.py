@@ -1,0 +1,1 @@
+"""The laboratory: sessions against tokens, with real processes, faults and measurements."""

@@ -1,0 +1,1 @@
+"""The resource server (RFC 6749 §1.1): accepts access tokens, keeps no state per request."""

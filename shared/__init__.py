@@ -1,0 +1,1 @@
+"""What both services stand on; a module is here only if both import it."""

@@ -1,0 +1,65 @@
+"""PostgreSQL for both services: the pool, and migrations under an advisory lock."""
+
+import hashlib
+from pathlib import Path
+from typing import TypeAlias
+
+import asyncpg
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+_LOCK = 0x5EA16A7E  # one number for all migrations of one database
+
+
+class MigrationRefused(Exception):
+    """The migrations in the database are not the ones in this program; the text says which."""
+
+
+def create_pool(url: str, *, size: int, command_timeout: float = 10.0) -> Pool:
+    """Make a pool that opens its first connection when it is first used.
+
+    `command_timeout` is in seconds. Enter it as an async context manager.
+    """
+    return asyncpg.create_pool(
+        url, min_size=0, max_size=size, command_timeout=command_timeout, timeout=5.0
+    )
+
+
+async def migrate(connection: Connection, directory: Path) -> list[str]:
+    """Apply what is new in `directory`, in the order of the names; return those names.
+
+    All in one transaction under an advisory lock, so of any number of processes that start
+    together one applies each file and the others find it done. A file that was applied and
+    then changed is refused with `MigrationRefused`, as is a database that is ahead of us.
+    """
+    files = _read(directory)
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS migrations ("
+            " name text PRIMARY KEY, sha256 text NOT NULL,"
+            " applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        applied = {
+            row["name"]: row["sha256"]
+            for row in await connection.fetch("SELECT name, sha256 FROM migrations")
+        }
+        if unknown := applied.keys() - files.keys():
+            raise MigrationRefused(f"the database is ahead of this program: {min(unknown)}")
+        new = []
+        for name, sql in files.items():
+            sha256 = hashlib.sha256(sql.encode()).hexdigest()
+            if name not in applied:
+                await connection.execute(sql)
+                await connection.execute(
+                    "INSERT INTO migrations (name, sha256) VALUES ($1, $2)", name, sha256
+                )
+                new.append(name)
+            elif applied[name] != sha256:
+                raise MigrationRefused(f"{name} was applied and has changed since")
+    return new
+
+
+def _read(directory: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in sorted(directory.glob("*.sql"))}

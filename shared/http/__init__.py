@@ -1,0 +1,1 @@
+"""What both services do to HTTP: the only part of `shared` that knows the web framework."""

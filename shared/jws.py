@@ -1,0 +1,212 @@
+"""JSON Web Signature with RS256 (RFC 7515, RFC 7518 §3.3): the one seam to python-jose.
+
+python-jose's `jwt.decode` is not used at all: it accepts what it should refuse. What is
+used is its key object, constructed once (a PEM handed in per call costs 140 times more).
+
+A key is refused at load, not at use: wrong type or algorithm, fewer than 2048 bits, an
+even or tiny exponent, the ROCA fingerprint (CVE-2017-15361), `use` or `key_ops` that
+forbid verifying. Not checked: that the modulus is a product of two primes.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jose import jwk
+from jose.exceptions import JOSEError
+
+ALGORITHM: Final = "RS256"
+MINIMUM_BITS: Final = 2048
+MAXIMUM_BITS: Final = 8192
+_KID = re.compile(r"[A-Za-z0-9._~+/=:-]{1,128}")
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+
+class KeyRefused(ValueError):
+    """A key that must not be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """A public RSA key that verifies RS256 and nothing else (RFC 8725 §3.1)."""
+
+    kid: str
+    _key: Any = field(repr=False)
+
+    def verify(self, signing_input: bytes, signature: bytes) -> bool:
+        """Tell whether the signature is this key's over `signing_input` (RFC 7515 §5.2)."""
+        return bool(self._key.verify(signing_input, signature))
+
+    @classmethod
+    def from_jwk(cls, document: Mapping[str, Any]) -> "VerificationKey":
+        """Read a public key from a JWK (RFC 7517 §4), or raise `KeyRefused`."""
+        _check_purpose(document)
+        kid = document.get("kid")
+        if not isinstance(kid, str) or not _KID.fullmatch(kid):
+            raise KeyRefused("kid is missing or malformed")
+        modulus, exponent = _integer(document, "n"), _integer(document, "e")
+        _check_numbers(modulus, exponent)
+        return cls(kid, _construct({"kty": "RSA", "n": document["n"], "e": document["e"]}))
+
+
+class SigningKey:
+    """A private RSA key that signs with RS256; its `kid` is its thumbprint (RFC 7638)."""
+
+    __slots__ = ("_headers", "_key", "_private", "kid", "public_jwk")
+
+    def __init__(self, private: rsa.RSAPrivateKey) -> None:
+        numbers = private.public_key().public_numbers()
+        _check_numbers(numbers.n, numbers.e)
+        members = {"e": _encode_integer(numbers.e), "kty": "RSA", "n": _encode_integer(numbers.n)}
+        canonical = json.dumps(members, sort_keys=True, separators=(",", ":"))
+        self._private = private
+        self._key: Any = _construct(private)
+        self._headers: dict[str, bytes] = {}
+        self.kid = encode(sha256(canonical.encode()).digest()).decode()
+        self.public_jwk: dict[str, str] = {
+            **members,
+            "kid": self.kid,
+            "use": "sig",
+            "alg": ALGORITHM,
+        }
+
+    @classmethod
+    def generate(cls, bits: int = MINIMUM_BITS) -> "SigningKey":
+        """Make a new key; takes 50 ms to seconds of CPU, so call it off the event loop."""
+        return cls(rsa.generate_private_key(public_exponent=65537, key_size=bits))
+
+    @classmethod
+    def from_der(cls, der: bytes) -> "SigningKey":
+        """Read a key back from what `to_der` returned, or raise `KeyRefused`."""
+        private = serialization.load_der_private_key(der, password=None)
+        if not isinstance(private, rsa.RSAPrivateKey):
+            raise KeyRefused("not an RSA key")
+        return cls(private)
+
+    def to_der(self) -> bytes:
+        """Return the private key as unencrypted PKCS #8: the caller encrypts it."""
+        return self._private.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+    def sign(self, payload: bytes, *, typ: str) -> str:
+        """Return `payload` as a compact JWS (RFC 7515 §3.1) with `alg`, `typ` and `kid`.
+
+        About 0.3 ms for RSA-2048, so it may be called on the event loop.
+        """
+        signing_input = self._header(typ) + b"." + encode(payload)
+        signature: bytes = self._key.sign(signing_input)
+        return (signing_input + b"." + encode(signature)).decode("ascii")
+
+    def verification_key(self) -> VerificationKey:
+        """Return the public half."""
+        return VerificationKey.from_jwk(self.public_jwk)
+
+    def _header(self, typ: str) -> bytes:
+        header = self._headers.get(typ)
+        if header is None:
+            members = {"alg": ALGORITHM, "typ": typ, "kid": self.kid}
+            header = encode(json.dumps(members, separators=(",", ":")).encode())
+            self._headers[typ] = header
+        return header
+
+
+def encode(octets: bytes) -> bytes:
+    """Base64url without padding (RFC 7515 §2)."""
+    return base64.urlsafe_b64encode(octets).rstrip(b"=")
+
+
+# One pass turns base64url into base64 and whatever base64url lacks into a refusal.
+_TO_BASE64: Final = bytes.maketrans(b"-_+/=", b"+/***")
+# By length modulo 4: the padding to add, and the last characters that leave no spare bit set.
+_PADDING: Final = (b"", b"", b"==", b"=")
+_LAST: Final = (
+    frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+    frozenset(b""),
+    frozenset(b"AQgw"),
+    frozenset(b"AEIMQUYcgkosw048"),
+)
+
+
+def decode(segment: bytes) -> bytes:
+    """Decode base64url; `ValueError` for padding, spare bits or any other character (RFC 7515 §2).
+
+    Strictness makes the encoding of a signature unique: no second spelling of a token exists.
+    """
+    remainder = len(segment) & 3
+    if not segment or segment[-1] not in _LAST[remainder]:
+        raise ValueError("not canonical base64url")
+    return binascii.a2b_base64(
+        segment.translate(_TO_BASE64) + _PADDING[remainder], strict_mode=True
+    )
+
+
+def _construct(key: object) -> Any:
+    try:
+        return jwk.construct(key, ALGORITHM)
+    except (JOSEError, ValueError) as error:
+        raise KeyRefused("not a usable RSA key") from error
+
+
+def _check_purpose(document: Mapping[str, Any]) -> None:
+    if document.get("kty") != "RSA":
+        raise KeyRefused("kty is not RSA")
+    if document.get("alg", ALGORITHM) != ALGORITHM:
+        raise KeyRefused(f"alg is not {ALGORITHM}")
+    if document.get("use", "sig") != "sig":
+        raise KeyRefused("use is not sig")
+    operations = document.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
+        raise KeyRefused("key_ops lacks verify")
+    if _PRIVATE_MEMBERS & document.keys():
+        raise KeyRefused("a private or symmetric key where only public ones belong")
+
+
+def _check_numbers(modulus: int, exponent: int) -> None:
+    if not MINIMUM_BITS <= modulus.bit_length() <= MAXIMUM_BITS:
+        raise KeyRefused(f"modulus has {modulus.bit_length()} bits")
+    if exponent < 65537 or exponent % 2 == 0 or exponent.bit_length() > 64:
+        raise KeyRefused("public exponent is even, below 65537 or above 64 bits")
+    if modulus % 2 == 0:
+        raise KeyRefused("modulus is even")
+    if _has_roca_fingerprint(modulus):
+        raise KeyRefused("modulus has the ROCA fingerprint (CVE-2017-15361)")
+
+
+def _powers_of_65537(prime: int) -> frozenset[int]:
+    return frozenset(pow(65537, power, prime) for power in range(prime - 1))
+
+
+_ROCA_PRIMES: Final = (
+    *(3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83),
+    *(89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167),
+)
+_ROCA: Final = tuple((prime, _powers_of_65537(prime)) for prime in _ROCA_PRIMES)
+
+
+def _has_roca_fingerprint(modulus: int) -> bool:
+    return all(modulus % prime in powers for prime, powers in _ROCA)
+
+
+def _integer(document: Mapping[str, Any], member: str) -> int:
+    value = document.get(member)
+    if not isinstance(value, str) or not _BASE64URL.fullmatch(value):
+        raise KeyRefused(f"{member} is missing or malformed")
+    try:
+        return int.from_bytes(decode(value.encode("ascii")), "big")
+    except ValueError as error:
+        raise KeyRefused(f"{member} is missing or malformed") from error
+
+
+def _encode_integer(number: int) -> str:
+    return encode(number.to_bytes((number.bit_length() + 7) // 8, "big")).decode("ascii")

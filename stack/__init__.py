@@ -1,0 +1,1 @@
+"""How the processes run on one machine: database, issuer, replicas, load balancer."""
