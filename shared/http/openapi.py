@@ -1,0 +1,108 @@
+"""What OpenAPI says of refusals, the same in both services; and nothing that is untrue."""
+
+from itertools import groupby
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from shared.errors import OAuthError
+
+Responses = dict[int | str, dict[str, Any]]
+
+_ERROR: Final = {
+    "title": "Error",
+    "description": "Every refusal has this shape (RFC 6749 §5.2).",
+    "type": "object",
+    "properties": {
+        "error": {"type": "string", "description": "The error code, for programs."},
+        "error_description": {"type": "string", "description": "The same for people."},
+    },
+    "required": ["error"],
+    "additionalProperties": False,
+}
+_NO_STORE: Final = {
+    "Cache-Control": {"schema": {"type": "string", "const": "no-store"}, "required": True}
+}
+_OF_STATUS: Final[dict[int, dict[str, Any]]] = {
+    401: {
+        "WWW-Authenticate": {
+            "description": "The challenge (RFC 9110 §11.6.1).",
+            "schema": {"type": "string"},
+        }
+    },
+    503: {
+        "Retry-After": {
+            "description": "When to come again, in seconds.",
+            "schema": {"type": "integer", "minimum": 0},
+            "required": True,
+        }
+    },
+}
+
+
+def refusals(*errors: type[OAuthError]) -> Responses:
+    """Return the `responses=` of an operation that may refuse with these errors.
+
+    The words are the first line of each class's docstring.
+    """
+
+    def status(error: type[OAuthError]) -> int:
+        return error.status_code
+
+    return {
+        code: _response(code, list(classes))
+        for code, classes in groupby(sorted(errors, key=status), status)
+    }
+
+
+def _response(status: int, errors: list[type[OAuthError]]) -> dict[str, Any]:
+    examples = {
+        error.error: {"summary": _summary(error), "value": {"error": error.error}}
+        for error in errors
+    }
+    return {
+        "description": " ".join(_summary(error) for error in errors),
+        "headers": _NO_STORE | _OF_STATUS.get(status, {}),
+        "content": {
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/Error"},
+                "examples": examples,
+            }
+        },
+    }
+
+
+def _summary(error: type[OAuthError]) -> str:
+    return (error.__doc__ or "").partition("\n")[0]
+
+
+def install(app: FastAPI) -> None:
+    """Make `app.openapi()` true: FastAPI's own 422 answers, which we never give, are left out."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    # Overriding the method is FastAPI's documented way to extend the document.
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=app.description,
+        tags=app.openapi_tags,
+        routes=app.routes,
+    )
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas["Error"] = _ERROR
+    return document
