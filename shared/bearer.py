@@ -1,12 +1,19 @@
 """The Bearer scheme: reading the token, and the challenge on refusal (RFC 6750)."""
 
+from typing import Final
+
 from shared.errors import InsufficientScope, InvalidRequest, MissingToken, OAuthError
+
+_B64TOKEN: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 
 
 def bearer_token(authorization: str | None) -> str:
-    """Read the token from an Authorization header (RFC 6750 §2.1).
+    """Read the token from an Authorization header (RFC 6750 §2.1, RFC 9110 §11.4).
 
-    A token in the query string or in a form is not looked for (RFC 9700 §4.3.2).
+    The scheme in any case, one space or more, one b64token. Another scheme is no token at
+    all (`MissingToken`); Bearer with anything else after it is `InvalidRequest`. The caller
+    sees to it that the header came once. A token in the query string or in a form is not
+    looked for (RFC 9700 §4.3.2). How long the token may be is the verifier's business.
     """
     if authorization is None:
         raise MissingToken(reason="no Authorization header")
@@ -14,9 +21,15 @@ def bearer_token(authorization: str | None) -> str:
     if scheme.lower() != "bearer":
         raise MissingToken(reason=f"scheme {scheme[:16]!r}")
     token = token.strip(" ")
-    if not token or " " in token:
+    if not _is_b64token(token):
         raise InvalidRequest("malformed Authorization header")
     return token
+
+
+def _is_b64token(token: str) -> bool:
+    """Tell whether this is 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="."""
+    characters = token.rstrip("=").encode("utf-8", "replace")
+    return bool(characters) and not characters.translate(None, _B64TOKEN)
 
 
 def challenge(error: OAuthError, *, scope: frozenset[str] = frozenset(), **also: str) -> str:
