@@ -3,9 +3,7 @@
 import os
 import secrets
 import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -18,8 +16,9 @@ import asyncpg
 
 from stack import postgres_installation
 from stack.errors import StackError
+from stack.ports import free_ports
+from stack.tether import tethered
 
-TETHER: Final = Path(__file__).with_name("tether.py")
 SUPERUSER: Final = "postgres"
 _READY_WITHIN: Final = 60.0  # seconds; recovery after a crash included
 _STOPPED_WITHIN: Final = 10.0  # seconds, for each of the three ways of asking
@@ -54,6 +53,11 @@ class EmbeddedPostgres:
         """The server's process, while it runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
+    @property
+    def crashed(self) -> bool:
+        """Tell whether the server ended without `stop`."""
+        return self._process is not None and self._process.poll() is not None
+
     def start(self) -> None:
         """Start the server, making its data directory if there is none; return when it is ready.
 
@@ -70,7 +74,8 @@ class EmbeddedPostgres:
         if not version.exists():
             self._initialise(programs, data)
         _stop_orphan(data)
-        self.port = self._port or _free_port()
+        # Chosen once: who was told the address finds the server there again.
+        self.port = self._port = self._port or free_ports(1)[0]
         settings = {"log_timezone": "UTC", "timezone": "UTC", **self._options}
         options = [word for pair in settings.items() for word in ("-c", "=".join(pair))]
         command = [str(programs / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-k", ""]
@@ -181,9 +186,8 @@ class EmbeddedPostgres:
 
     def _spawn(self, command: list[str], output: int) -> "subprocess.Popen[bytes]":
         user = "-" if self._user is None else f"{self._user.uid}:{self._user.gid}"
-        tether = [str(TETHER), str(os.getpid()), str(int(signal.SIGINT)), user, "--"]
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", *tether, *command],
+            tethered(command, signal.SIGINT, user),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -214,13 +218,6 @@ async def _execute(connection: "asyncpg.Connection[asyncpg.Record]", sql: str, *
     await connection.execute(
         await connection.fetchval("SELECT format($1, VARIADIC $2::text[])", sql, names)
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _pid_file_lines(pid_file: Path) -> list[str]:

@@ -1,16 +1,23 @@
 """Run a program that dies with its parent: tether.py PARENT SIGNAL USER -- PROGRAM ARGUMENT…
 
-A script, not a module to import: it runs in the child, so nothing runs between fork and exec
-in a parent that may have threads. PARENT is the parent's pid, SIGNAL the number of the signal
-that the kernel sends when the parent is gone (Linux only), USER is `uid:gid`, or `-` to stay
-who we are.
+This file is the script that the child runs first, so that none of our code runs between fork
+and exec in a parent that may have threads. PARENT is the parent's pid, SIGNAL the number of the
+signal that the kernel sends when the parent is gone (Linux only; what it watches is the
+*thread* that started the child), USER is `uid:gid`, or `-` to stay who we are.
 """
 
 import ctypes
 import os
 import sys
+from collections.abc import Sequence
 
 _PR_SET_PDEATHSIG = 1
+
+
+def tethered(command: Sequence[str], on_death: int, user: str = "-") -> list[str]:
+    """Return the command line that runs `command` and has `on_death` sent to it when we die."""
+    tether = [__file__, str(os.getpid()), str(int(on_death)), user, "--"]
+    return [sys.executable, "-I", "-S", *tether, *command]
 
 
 def main() -> None:
@@ -29,4 +36,5 @@ def main() -> None:
     os.execv(program[0], program)  # noqa: S606 - no shell is the point
 
 
-main()
+if __name__ == "__main__":
+    main()

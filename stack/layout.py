@@ -1,0 +1,52 @@
+"""Where a stack listens, and what may differ from one stack to the next."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from stack.ports import free_ports
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where everything listens; `auth` and `resource` are the load balancer's."""
+
+    auth: int = 8000
+    auth_process: int = 8001
+    resource: int = 8080
+    replicas: Sequence[int] = (8081, 8082)
+
+    @classmethod
+    def free(cls, replicas: int = 2) -> "Ports":
+        """Return ports that nobody uses, for a stack beside others."""
+        auth, auth_process, resource, *rest = free_ports(3 + replicas)
+        return cls(auth, auth_process, resource, tuple(rest))
+
+    def purposes(self) -> dict[int, str]:
+        """Return what each port is for."""
+        return {
+            self.auth: "load balancer, auth service",
+            self.auth_process: "auth service",
+            self.resource: "load balancer, resource service",
+            **{port: f"replica {n}" for n, port in enumerate(self.replicas, 1)},
+        }
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What may differ between `make run`, a test, the demo and the lab.
+
+    `auth` and `resource` are further settings of the services (AUTH_*, RESOURCE_*). `restart`:
+    start again what dies. `postgres`: settings for postgresql.conf. The database addresses take
+    the place of the embedded server.
+    """
+
+    auth: Mapping[str, str] = NOTHING
+    resource: Mapping[str, str] = NOTHING
+    restart: bool = True
+    postgres: Mapping[str, str] = NOTHING
+    auth_database_url: str | None = None
+    resource_database_url: str | None = None

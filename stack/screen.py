@@ -1,0 +1,58 @@
+"""What a person sees when the stack is up: what is where, who may log in, what to try."""
+
+from rich.console import Console
+from rich.rule import Rule
+from rich.table import Table
+
+from stack.stack import Stack
+
+
+def welcome(console: Console, stack: Stack) -> None:
+    """Print it; the passwords are random ones of this machine's own demo accounts."""
+    # In a pipe there is no width to keep to: a line stays a line.
+    width = console.width if console.is_terminal else 160
+    console.print(Rule("[bold green]Sealgate is up", style="green"), width=min(width, 100))
+    for table in (_places(stack), _accounts(stack), _next_steps(stack)):
+        console.print(table, width=width)
+        console.print()
+    console.print("[bold]Ctrl-C[/] stops everything and keeps the data.")
+
+
+def _places(stack: Stack) -> Table:
+    table = _table("what", "where", "docs and logs")
+    table.add_row("auth service", stack.auth_url, f"{stack.auth_url}/docs")
+    table.add_row("resource service", stack.api_url, f"{stack.api_url}/docs")
+    for replica, port in zip(stack.replicas, stack.ports.replicas, strict=True):
+        table.add_row(f"  {replica.name}", f"http://127.0.0.1:{port}", str(replica.log))
+    postgres = stack.databases.postgres
+    if postgres is not None:
+        table.add_row("PostgreSQL", f"127.0.0.1:{postgres.port}", "embedded, two databases")
+    table.add_row("state", str(stack.state.path), "data, keys, logs; `make clean` removes it")
+    return table
+
+
+def _accounts(stack: Stack) -> Table:
+    demo = stack.demo
+    table = _table("demo account", "name", "password or secret")
+    table.add_row("user", demo["DEMO_USERNAME"], demo["DEMO_PASSWORD"])
+    table.add_row("confidential client", demo["DEMO_CLIENT_ID"], demo["DEMO_CLIENT_SECRET"])
+    table.add_row("public client", demo["DEMO_PUBLIC_CLIENT_ID"], "[dim]none: it is public[/]")
+    return table
+
+
+def _next_steps(stack: Stack) -> Table:
+    table = _table("try", "and see")
+    table.add_row(f"{stack.api_url}/docs", "press Authorize, log in as the demo user, try /notes")
+    table.add_row("scripts/call-through-load-balancer.sh", "one token, two replicas, ten times 200")
+    table.add_row("scripts/tamper.sh", "one character of a token changed: 401")
+    table.add_row("scripts/admin users list", "the admin commands, on this stack")
+    table.add_row("make demo", "sessions against tokens, in about a minute")
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold cyan")
+    for column in columns:
+        # Addresses and secrets are there to be copied: never cut or wrapped with dots.
+        table.add_column(column, overflow="fold")
+    return table

@@ -1,0 +1,193 @@
+"""A whole stack on one machine: PostgreSQL, the auth service, replicas, and Caddy in front."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from stack import caddy, demo_accounts
+from stack.caddy import Front
+from stack.databases import Databases
+from stack.layout import NOTHING, Ports, Settings
+from stack.ports import require_free
+from stack.processes import Process, Program
+from stack.state import State
+
+
+class Stack:
+    """The processes of one stack, from `start` to `stop`; also an async context manager.
+
+    After `start`, everything is ready and `demo` holds the variables of `demo.env`.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        ports: Ports,
+        settings: Settings | None = None,
+        *,
+        tell: Callable[[str], None] = lambda _line: None,
+    ) -> None:
+        """`tell` gets a line about what is being done and about each process that dies."""
+        self.state = State(state)
+        self.ports = ports
+        self.settings = settings or Settings()
+        self.auth_url = f"http://127.0.0.1:{ports.auth}"
+        self.api_url = f"http://127.0.0.1:{ports.resource}"
+        self.databases = Databases(self.state, self.settings, tell)
+        self.replicas: list[Process] = []
+        self.demo: dict[str, str] = {}
+        self._tell = tell
+        self._processes: list[Process] = []  # in the order of their start
+
+    async def __aenter__(self) -> "Stack":
+        """Start, or stop what was started before the start failed."""
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop."""
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start everything; `StackError` says what stands in the way. `stop` after that too."""
+        self.state.acquire()
+        for port, purpose in self.ports.purposes().items():
+            require_free(port, purpose)
+        await self.databases.start()
+        settings = self._auth_settings()
+        self.state.write_variables("auth.env", settings)
+        environment = _environment("AUTH_") | settings
+        self.auth = await self.start_process(
+            "auth", "auth_service", self.ports.auth_process, environment
+        )
+        self.caddy = await self.start_load_balancer(
+            "caddy",
+            [
+                # By liveness: without its database the issuer still has keys to show.
+                Front(
+                    self.ports.auth,
+                    [self.ports.auth_process],
+                    health_path="/health/live",
+                    try_for=2,
+                    answer_within=15,
+                ),
+                Front(self.ports.resource, self.ports.replicas),
+            ],
+        )
+        await self.auth.wait_until_ready()
+        await self.caddy.wait_until_ready()
+        self.demo = await self._demo_accounts(environment)
+        for number, port in enumerate(self.ports.replicas, 1):
+            self.replicas.append(await self.start_replica(f"replica-{number}", port))
+        await asyncio.gather(*(replica.wait_until_ready() for replica in self.replicas))
+
+    async def stop(self) -> None:
+        """Stop everything in the reverse order of its start; the data stays."""
+        for process in reversed(self._processes):
+            process.restart = False
+        # The load balancers first: no request is taken that nobody would answer.
+        fronts = [process for process in self._processes if process.name.startswith("caddy")]
+        rest = [process for process in self._processes if process not in fronts]
+        for group in (fronts, rest):
+            await asyncio.gather(*(process.stop() for process in group))
+        self._processes.clear()
+        await self.databases.stop()
+        self.state.release()
+
+    async def start_replica(
+        self,
+        name: str,
+        port: int,
+        module: str = "resource_service",
+        environment: Mapping[str, str] = NOTHING,
+    ) -> Process:
+        """Start a resource service, or another `module` with the same settings, on `port`.
+
+        `environment` is added to the settings. Comes back before it is ready.
+        """
+        return await self.start_process(
+            name, module, port, {**self._resource_environment(name, port), **environment}
+        )
+
+    async def start_load_balancer(self, name: str, fronts: Sequence[Front]) -> Process:
+        """Start one more Caddy, whose name begins with `caddy`; ready when its first front is."""
+        file = self.state.caddy / f"{name}.Caddyfile"
+        file.write_text(caddy.caddyfile(fronts, self.state.caddy))
+        program = Program(
+            name,
+            [caddy.executable(), "run", "--adapter", "caddyfile", "--config", str(file)],
+            f"http://127.0.0.1:{fronts[0].port}{fronts[0].health_path}",
+            {
+                "PATH": os.defpath,
+                "HOME": str(self.state.caddy),
+                "XDG_DATA_HOME": str(self.state.caddy),
+                "XDG_CONFIG_HOME": str(self.state.caddy),
+            },
+        )
+        return await self._start(program)
+
+    async def start_process(
+        self, name: str, module: str, port: int, environment: Mapping[str, str]
+    ) -> Process:
+        """Start `python -m MODULE serve`, which answers at /health/ready on `port`."""
+        return await self._start(
+            Program(
+                name,
+                [sys.executable, "-m", module, "serve"],
+                f"http://127.0.0.1:{port}/health/ready",
+                environment,
+            )
+        )
+
+    async def _start(self, program: Program) -> Process:
+        process = Process(program, self.state.logs, restart=self.settings.restart, tell=self._tell)
+        self._processes.append(process)
+        await process.start()
+        return process
+
+    async def _demo_accounts(self, environment: Mapping[str, str]) -> dict[str, str]:
+        demo = self.state.read_variables("demo.env")
+        if not await demo_accounts.still_work(self.auth_url, demo):
+            demo = await demo_accounts.create(environment)
+        demo = {**demo, "AUTH_URL": self.auth_url, "API_URL": self.api_url}
+        self.state.write_variables("demo.env", demo)
+        return demo
+
+    def _auth_settings(self) -> dict[str, str]:
+        ports = (self.ports.auth, self.ports.resource, *self.ports.replicas)
+        origins = [f"http://{host}:{port}" for port in ports for host in ("127.0.0.1", "localhost")]
+        return {
+            "AUTH_ISSUER": self.auth_url,
+            "AUTH_AUDIENCE": self.api_url,
+            "AUTH_HOST": "127.0.0.1",
+            "AUTH_PORT": str(self.ports.auth_process),
+            "AUTH_DATABASE_URL": self.databases.auth_url,
+            "AUTH_KEY_ENCRYPTION_KEY_FILE": str(self.state.key_encryption_key_file()),
+            "AUTH_CORS_ORIGINS": " ".join(origins),
+            **self.settings.auth,
+        }
+
+    def _resource_environment(self, name: str, port: int) -> dict[str, str]:
+        return _environment("RESOURCE_") | {
+            "RESOURCE_ISSUER": self.auth_url,
+            "RESOURCE_AUDIENCE": self.api_url,
+            "RESOURCE_HOST": "127.0.0.1",
+            "RESOURCE_PORT": str(port),
+            "RESOURCE_REPLICA": name,
+            "RESOURCE_DATABASE_URL": self.databases.resource_url,
+            "RESOURCE_JWKS_FILE": str(self.state.key_sets / f"{name}.json"),
+            "RESOURCE_DOCS_CLIENT_ID": self.demo["DEMO_PUBLIC_CLIENT_ID"],
+            **self.settings.resource,
+        }
+
+
+def _environment(prefix: str) -> dict[str, str]:
+    """Return our environment for a service: with its own settings, without the other's."""
+    others = tuple({"AUTH_", "RESOURCE_"} - {prefix})
+    return {name: value for name, value in os.environ.items() if not name.startswith(others)}
