@@ -1,0 +1,107 @@
+"""The resource service, wired."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import Message, Receive, Scope, Send
+
+from resource_service import protection
+from resource_service.authenticator import Authenticator, BearerAuthenticator
+from resource_service.endpoints import health, metrics, notes, protected_resource, whoami
+from resource_service.key_set_file import KeySetFile
+from resource_service.metrics import Metrics
+from resource_service.remote_key_set import RemoteKeySet
+from resource_service.settings import Settings
+from resource_service.store.database import Database
+from shared.access_token import AccessTokenVerifier
+from shared.http import documentation, errors, methods, openapi
+
+_TAGS = [
+    {"name": "whoami", "description": "What a token says, and which replica verified it."},
+    {"name": "notes", "description": "Notes, each seen by its owner only."},
+    {"name": "discovery", "description": "What clients find out by themselves."},
+    {"name": "operations", "description": "For load balancers and Prometheus."},
+]
+
+
+class ResourceService(FastAPI):
+    """The application; names the replica in every answer, whoever makes it, and counts them."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wrap even the answers to what nobody foresaw, which middleware does not see."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        header = (b"x-replica", self.state.settings.replica.encode())
+        answers = self.state.metrics.answers
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"].append(header)
+                answers[message["status"]] += 1
+            await send(message)
+
+        await super().__call__(scope, receive, send_named)
+
+
+def create_app(settings: Settings, authenticator: Authenticator | None = None) -> FastAPI:
+    """Build the application; another `authenticator` than the bearer token's needs no keys."""
+    app = ResourceService(
+        title="Sealgate resource service",
+        description="A protected resource. It verifies access tokens by itself.",
+        lifespan=_lifespan,
+        openapi_tags=_TAGS,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    app.state.database = Database(
+        settings.database_url.get_secret_value(), size=settings.database_pool_size
+    )
+    app.state.keys = None
+    if authenticator is None:
+        app.state.keys = keys = _remote_key_set(settings)
+        authenticator = BearerAuthenticator(
+            AccessTokenVerifier(keys, settings.issuer, settings.audience)
+        )
+    app.state.metrics = Metrics(app.state.keys, authenticator)
+    _install(app, settings, authenticator)
+    return app
+
+
+def _install(app: FastAPI, settings: Settings, authenticator: Authenticator) -> None:
+    """Everything that can be asked of the service, and how it refuses."""
+    app.include_router(whoami.router)
+    app.include_router(notes.router)
+    app.include_router(protected_resource.router(settings.audience))
+    app.include_router(health.router)
+    app.include_router(metrics.router)
+    errors.install(app, protection.challenge_headers)
+    methods.install(app)
+    openapi.install(app)
+    metadata_url = protected_resource.metadata_url(settings.audience)
+    protection.install(
+        app, protection.Protection(authenticator, settings.issuer, metadata_url, notes.SCOPES)
+    )
+    documentation.install(
+        app, oauth={"clientId": settings.docs_client_id}, connect=(settings.issuer,)
+    )
+
+
+def _remote_key_set(settings: Settings) -> RemoteKeySet:
+    path = settings.jwks_file
+    file = None if path is None else KeySetFile(path, settings.jwks_uri)
+    http = protection.key_set_client(settings.jwks_uri)
+    return RemoteKeySet(http, settings.jwks_uri, file=file)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Neither issuer nor database need be up: both are awaited in the background."""
+    async with AsyncExitStack() as stack:
+        if app.state.keys is not None:
+            await stack.enter_async_context(app.state.keys.kept_fresh())
+        await stack.enter_async_context(app.state.database.opened())
+        yield

@@ -1,0 +1,65 @@
+"""Whether this replica lives, and whether it should get requests."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict
+
+from resource_service.endpoints import Route
+from resource_service.remote_key_set import RemoteKeySet
+from resource_service.store.database import State
+from shared.errors import InvalidRequest, TemporarilyUnavailable
+from shared.http.openapi import refusals
+
+router = APIRouter(route_class=Route, prefix="/health", tags=["operations"])
+
+
+class Liveness(BaseModel):
+    """The process answers."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "live"}]})
+
+    status: Literal["live"] = "live"
+
+
+class Readiness(BaseModel):
+    """The replica can tell good tokens from bad ones; how old its keys are, in seconds."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"status": "ready", "replica": "host:8081", "keys_age": 12.5, "database": "ready"}
+            ]
+        }
+    )
+
+    status: Literal["ready"] = "ready"
+    replica: str
+    keys_age: float | None
+    database: State
+
+
+@router.get("/live", summary="Is it alive?", responses=refusals(InvalidRequest))
+async def live() -> Liveness:
+    """Return 200 as long as the process answers at all; if it does not, restart it."""
+    return Liveness()
+
+
+@router.get(
+    "/ready", summary="Is it ready?", responses=refusals(InvalidRequest, TemporarilyUnavailable)
+)
+async def ready(request: Request) -> Readiness:
+    """Return 200 as long as there are usable keys; if there are none, send requests elsewhere.
+
+    The state of the database, as last seen, does not count: without it `/notes` answers 503
+    and all else goes on. Nothing is asked for this answer, neither issuer nor database.
+    """
+    state = request.app.state
+    keys: RemoteKeySet | None = state.keys
+    if keys is not None and not keys.usable:
+        raise TemporarilyUnavailable("there are no usable keys of the issuer")
+    return Readiness(
+        replica=state.settings.replica,
+        keys_age=keys.age if keys is not None else None,
+        database=state.database.state,
+    )

@@ -1,0 +1,65 @@
+"""What clients should know of this resource: its metadata document (RFC 9728)."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict
+
+from resource_service.endpoints import Route
+from resource_service.endpoints.notes import SCOPES
+from shared.errors import InvalidRequest
+from shared.http.openapi import refusals
+
+_PATH: Final = "/.well-known/oauth-protected-resource"
+
+
+class ProtectedResource(BaseModel):
+    """The metadata that apply to us (RFC 9728 §2)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "resource": "http://127.0.0.1:8080",
+                    "authorization_servers": ["http://127.0.0.1:8000"],
+                    "scopes_supported": ["notes:read", "notes:write"],
+                    "bearer_methods_supported": ["header"],
+                }
+            ]
+        }
+    )
+
+    resource: str
+    authorization_servers: list[str]
+    scopes_supported: list[str]
+    bearer_methods_supported: list[str]
+
+
+def metadata_url(audience: str) -> str:
+    """Return where the metadata of a resource are: the well-known part precedes the path (§3.1)."""
+    url = urlsplit(audience)
+    return f"{url.scheme}://{url.netloc}{_PATH}{url.path}"
+
+
+def router(audience: str) -> APIRouter:
+    """Return the route at the well-known address of this resource."""
+    router = APIRouter(route_class=Route, tags=["discovery"])
+    router.add_api_route(
+        f"{_PATH}{urlsplit(audience).path}",
+        protected_resource,
+        summary="Protected resource metadata",
+        responses=refusals(InvalidRequest),
+    )
+    return router
+
+
+async def protected_resource(request: Request) -> ProtectedResource:
+    """Return who we are, whose tokens we take, and which scopes there are (RFC 9728)."""
+    settings = request.app.state.settings
+    return ProtectedResource(
+        resource=settings.audience,
+        authorization_servers=[settings.issuer],
+        scopes_supported=sorted(SCOPES),
+        bearer_methods_supported=["header"],
+    )

@@ -1,0 +1,106 @@
+"""A route that answers bad input by the book before FastAPI, which is lenient, sees it.
+
+FastAPI ignores unknown query parameters, takes the last of repeated ones (query parameters and
+JSON members alike), and answers a wrong media type as if the body were wrong.
+"""
+
+import json
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final, NoReturn
+from urllib.parse import parse_qsl
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
+
+from shared.errors import ContentTooLarge, InvalidRequest, UnsupportedMediaType
+
+MAXIMUM_BODY: Final = 65536  # octets
+
+
+class StrictRoute(APIRoute):
+    """Refuses unknown and repeated query parameters, and JSON bodies that are none.
+
+    For routes whose body, if they have one, is JSON. Use it with
+    `APIRouter(route_class=StrictRoute)`.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler with the checks before it."""
+        handler = super().get_route_handler()
+        names = frozenset(_query_parameters(self.dependant))
+        has_body = self.body_field is not None
+
+        async def check_then_handle(request: Request) -> Response:
+            query = request.scope["query_string"]
+            if query:
+                _check_query(query, names)
+            if has_body:
+                request = await _with_checked_body(request)
+            return await handler(request)
+
+        return check_then_handle
+
+
+def _query_parameters(dependant: Dependant) -> Iterable[str]:
+    for parameter in dependant.query_params:
+        yield parameter.alias
+    for dependency in dependant.dependencies:
+        yield from _query_parameters(dependency)
+
+
+def _check_query(query: bytes, names: frozenset[str]) -> None:
+    try:
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="strict")
+    except ValueError as error:
+        raise InvalidRequest("the query string is not UTF-8") from error
+    seen = set()
+    for name, _ in pairs:
+        if name not in names:
+            raise InvalidRequest("unknown query parameter", reason=f"parameter {name[:64]!r}")
+        if name in seen:
+            raise InvalidRequest(f"repeated query parameter {name}")
+        seen.add(name)
+
+
+async def _with_checked_body(request: Request) -> Request:
+    """Read the body up to the limit, and hand it on in a request that can be read again."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise UnsupportedMediaType("the body must be application/json")
+    body = await _read(request)
+    try:
+        json.loads(body, object_pairs_hook=_no_repeats, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest("the body is not valid JSON", reason=str(error)) from error
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request(request.scope, receive)
+
+
+async def _read(request: Request) -> bytes:
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAXIMUM_BODY:
+                raise ContentTooLarge(f"the body is longer than {MAXIMUM_BODY} octets")
+    except ClientDisconnect as error:
+        raise InvalidRequest("the body ended early") from error
+    return bytes(body)
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is repeated")
+    return members
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
