@@ -102,6 +102,13 @@ class InsufficientScope(OAuthError):
         self.scope = scope
 
 
+class AccessDenied(OAuthError):
+    """The server refuses, or what proves the caller's right is wrong (RFC 9110 §15.5.4)."""
+
+    error = "access_denied"
+    status_code = 403
+
+
 class NotFound(OAuthError):
     """There is nothing here, or nothing that this caller may see (RFC 9110 §15.5.5)."""
 

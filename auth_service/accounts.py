@@ -1,0 +1,78 @@
+"""What happens to a user's account: registration, a new password, being disabled.
+
+Whatever ends a user's logins ends them in the same transaction.
+"""
+
+import re
+from typing import Final
+
+from auth_service.passwords import check_policy
+from auth_service.server import AuthorizationServer
+from auth_service.store import refresh_token_families, users
+from auth_service.store.users import User
+from shared.errors import AccessDenied, Conflict, InvalidRequest
+
+# ASCII only, so that no two names look the same; no leading dot, so that it is fit for a path.
+USERNAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
+
+
+async def register(server: AuthorizationServer, username: str, password: str) -> User:
+    """Add a user; `Conflict` if the name is taken, `InvalidRequest` if it or the password is bad.
+
+    A name that is taken costs a hash too. That it is taken is said all the same: whoever
+    registers must know.
+    """
+    if re.fullmatch(USERNAME, username) is None:
+        raise InvalidRequest("the user name must be 1 to 64 of A-Z a-z 0-9 . _ @ + -")
+    check_policy(password, username)
+    password_hash = await server.passwords.hash(password)
+    user = await users.add(server.db, username, password_hash, server.time())
+    if user is None:
+        raise Conflict("the user name is taken")
+    return user
+
+
+async def verified_user(server: AuthorizationServer, username: str, password: str) -> User | None:
+    """Return the user who has this name and password; None for whatever is wrong.
+
+    An unknown user and a disabled one cost a hash like a known one. A hash made with other
+    parameters than those of the settings is replaced.
+    """
+    user = await users.find(server.db, username)
+    password_hash = None if user is None else user.password_hash
+    verified = await server.passwords.verify(password, password_hash)
+    if user is None or not verified or user.disabled_at is not None:
+        return None
+    if server.passwords.is_outdated(user.password_hash):
+        await users.rehash(server.db, user, await server.passwords.hash(password))
+    return user
+
+
+async def change_password(
+    server: AuthorizationServer, username: str, old_password: str, new_password: str
+) -> None:
+    """Replace the password and end every login; the old password is the proof of who asks.
+
+    Raises `AccessDenied`, the same and at the same cost for an unknown user, a disabled one and
+    a wrong password, and `InvalidRequest` if the new one will not do.
+    """
+    check_policy(new_password, username)
+    user = await verified_user(server, username, old_password)
+    if user is None:
+        raise AccessDenied("wrong user name or password")
+    password_hash = await server.passwords.hash(new_password)
+    now = server.time()
+    async with server.db.acquire() as connection, connection.transaction():
+        if not await users.change_password(connection, user, password_hash, now):
+            raise AccessDenied("wrong user name or password", reason="changed meanwhile")
+        await refresh_token_families.revoke_all_of(connection, user.sub, now)
+
+
+async def disable(server: AuthorizationServer, username: str) -> User | None:
+    """Disable a user and end every login; None if there is no such user."""
+    now = server.time()
+    async with server.db.acquire() as connection, connection.transaction():
+        user = await users.disable(connection, username, now)
+        if user is not None:
+            await refresh_token_families.revoke_all_of(connection, user.sub, now)
+    return user

@@ -1,0 +1,135 @@
+"""`clients`: create, list, disable, enable."""
+
+import hashlib
+import json
+import re
+import secrets
+import uuid
+from typing import Annotated, Any, Final
+
+import typer
+
+from auth_service import scope as scopes
+from auth_service.commands import refuse, show, with_server
+from auth_service.grants import GRANTS
+from auth_service.server import AuthorizationServer
+from auth_service.store import clients as stored_clients
+from auth_service.store.clients import Client
+from shared.errors import InvalidScope
+
+app = typer.Typer(help="Programs that ask for tokens.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+ClientId = Annotated[str, typer.Argument(help="The client_id.")]
+_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
+
+
+@app.command()
+def create(  # noqa: PLR0917 - typer passes them by name
+    client_id: ClientId,
+    name: Annotated[str, typer.Option(help="What people see.")],
+    grant: Annotated[list[str], typer.Option(help="A grant type it may use; repeat for more.")],
+    scope: Annotated[str, typer.Option(help="What it may ask for at most, such as 'a b'.")],
+    public: Annotated[
+        bool, typer.Option("--public", help="It can keep no secret (RFC 6749 §2.1).")
+    ] = False,
+    first_party: Annotated[
+        bool, typer.Option("--first-party", help="Users may give it their password.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create a client; the secret is made here and printed once."""
+    secret = None if public else secrets.token_urlsafe(32)
+    _check(client_id, grant, public=public, first_party=first_party)
+
+    async def work(server: AuthorizationServer) -> Client:
+        client = Client(
+            client_id=client_id,
+            name=name,
+            secret_sha256=None if secret is None else hashlib.sha256(secret.encode()).digest(),
+            grant_types=frozenset(grant),
+            scope=_scope(scope),
+            first_party=first_party,
+            created_at=server.time(),
+            disabled_at=None,
+        )
+        if not await stored_clients.add(server.db, client):
+            refuse(f"the client_id {client_id} is taken")
+        return client
+
+    created = _row(with_server(work))
+    if secret is not None:
+        created["client_secret"] = secret
+    if as_json:
+        typer.echo(json.dumps(created))
+        return
+    typer.echo(f"created client {client_id}")
+    if secret is not None:
+        typer.echo(f"client_secret, shown only now: {secret}")
+
+
+@app.command("list")
+def list_clients(as_json: AsJson = False) -> None:
+    """List the clients."""
+    clients = with_server(lambda server: stored_clients.list_all(server.db))
+    show([_row(client) for client in clients], as_json=as_json)
+
+
+@app.command()
+def disable(client_id: ClientId, as_json: AsJson = False) -> None:
+    """Disable a client: it gets no more tokens, nor do its refresh tokens work."""
+    client = with_server(lambda server: stored_clients.disable(server.db, client_id, server.time()))
+    _show_changed(client, client_id, as_json)
+
+
+@app.command()
+def enable(client_id: ClientId, as_json: AsJson = False) -> None:
+    """Let a disabled client in again, with the refresh tokens that it has."""
+    client = with_server(lambda server: stored_clients.enable(server.db, client_id))
+    _show_changed(client, client_id, as_json)
+
+
+def _check(client_id: str, grants: list[str], *, public: bool, first_party: bool) -> None:
+    if not _CLIENT_ID.fullmatch(client_id):
+        refuse("the client_id must be 1 to 128 of A-Z a-z 0-9 . _ ~ -")
+    if _is_uuid(client_id):
+        # It is the `sub` of a client's own tokens, and every user's `sub` is a UUID.
+        refuse("the client_id must not be a UUID: it could be taken for a user (RFC 9700 §4.15)")
+    if unknown := sorted(set(grants) - GRANTS.keys()):
+        refuse(f"unknown grant {unknown[0]}; there are {', '.join(GRANTS)}")
+    if public and "client_credentials" in grants:
+        refuse("client_credentials is for confidential clients (RFC 6749 §4.4)")
+    if "password" in grants and not first_party:
+        refuse("password is for first-party clients (RFC 9700 §2.4)")
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _scope(value: str) -> frozenset[str]:
+    try:
+        return scopes.parse(value)
+    except InvalidScope as error:
+        refuse(error.description)
+
+
+def _show_changed(client: Client | None, client_id: str, as_json: bool) -> None:
+    if client is None:
+        refuse(f"there is no client {client_id}")
+    show([_row(client)], as_json=as_json)
+
+
+def _row(client: Client) -> dict[str, Any]:
+    return {
+        "client_id": client.client_id,
+        "name": client.name,
+        "public": client.secret_sha256 is None,
+        "first_party": client.first_party,
+        "grant_types": " ".join(sorted(client.grant_types)),
+        "scope": scopes.render(client.scope),
+        "disabled": client.disabled_at is not None,
+    }

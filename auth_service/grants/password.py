@@ -1,0 +1,41 @@
+"""The resource owner password credentials grant (RFC 6749 §4.3), for first-party clients only."""
+
+import uuid
+from typing import Final
+
+from auth_service import accounts, tokens
+from auth_service import scope as scopes
+from auth_service.parameters import Parameters
+from auth_service.server import AuthorizationServer
+from auth_service.store import refresh_token_families
+from auth_service.store.clients import Client
+from auth_service.store.refresh_token_families import Family
+from auth_service.tokens import TokenResponse
+from shared.errors import InvalidGrant, UnauthorizedClient
+
+_AMR: Final = ("pwd",)  # RFC 8176 §2
+
+
+async def password(
+    server: AuthorizationServer, client: Client, parameters: Parameters
+) -> TokenResponse:
+    """Log a user in by name and password.
+
+    RFC 9700 §2.4 forbids this grant: it shows the password to the client, trains people to type
+    it anywhere, and leaves no room for a second factor. Where the client *is* the issuer's own
+    hand, it sees the password anyway; so it is for clients flagged first-party and no others.
+    """
+    if not client.first_party:
+        raise UnauthorizedClient("this grant is for first-party clients")
+    username, presented = parameters.required("username"), parameters.required("password")
+    scope = scopes.granted(parameters.get("scope"), client.scope)
+    user = await accounts.verified_user(server, username, presented)
+    if user is None:
+        raise InvalidGrant(reason="unknown or disabled user, or wrong password")
+    family = Family(uuid.uuid4(), user.sub, scope, server.time(), _AMR, generation=1)
+    refreshable = "refresh_token" in client.grant_types
+    if refreshable and not await refresh_token_families.begin(
+        server.db, family, client.client_id, user.password_changed_at, server.time()
+    ):
+        raise InvalidGrant(reason=f"user {user.sub} was changed during log-in")
+    return tokens.for_user(server, family, client.client_id, scope, refreshable=refreshable)

@@ -1,0 +1,78 @@
+"""The authorization server as one value: what every endpoint and grant works with."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from auth_service.key_encryption import KeyEncryptionKey
+from auth_service.keys import KeyRing
+from auth_service.metrics import Metrics
+from auth_service.passwords import Passwords
+from auth_service.refresh_tokens import RefreshTokens
+from auth_service.settings import Settings
+from auth_service.store import MIGRATIONS
+from shared.database import Pool, create_pool, migrate
+
+_CLOSE_WITHIN: Final = 3.0  # seconds, for statements under way
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationServer:
+    """Settings, database, keys, passwords and clock; `now` is in seconds since 1970."""
+
+    settings: Settings
+    db: Pool
+    key_encryption_key: KeyEncryptionKey
+    keys: KeyRing
+    refresh_tokens: RefreshTokens
+    passwords: Passwords
+    metrics: Metrics
+    now: Callable[[], float] = time.time
+
+    async def prepare(self) -> None:
+        """Migrate the database, make what it lacks, read the keys; may be called again.
+
+        Raises `MigrationRefused`, `KeyEncryptionKeyRefused`, or what the database raises.
+        """
+        async with self.db.acquire() as connection:
+            await migrate(connection, MIGRATIONS)
+        await self.refresh_tokens.load(self.db, self.key_encryption_key)
+        await self.keys.bootstrap(self.db)
+        await self.keys.reload(self.db)
+
+    def time(self) -> datetime:
+        """Return the time by the server's clock, for the database."""
+        return datetime.fromtimestamp(self.now(), UTC)
+
+
+@asynccontextmanager
+async def open_server(
+    settings: Settings,
+    key_encryption_key: KeyEncryptionKey,
+    now: Callable[[], float] = time.time,
+) -> AsyncIterator[AuthorizationServer]:
+    """Put the server together and take it apart again; it connects when it first has to."""
+    passwords = Passwords(settings)
+    db = create_pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
+    await db
+    try:
+        yield AuthorizationServer(
+            settings=settings,
+            db=db,
+            key_encryption_key=key_encryption_key,
+            keys=KeyRing(settings, key_encryption_key, now),
+            refresh_tokens=RefreshTokens(),
+            passwords=passwords,
+            metrics=Metrics(),
+            now=now,
+        )
+    finally:
+        passwords.close()
+        try:
+            await asyncio.wait_for(db.close(), _CLOSE_WITHIN)
+        except TimeoutError:
+            db.terminate()

@@ -1,0 +1,92 @@
+"""Every setting of the auth service, read once at start from AUTH_* variables."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+_DAY = 86_400
+
+
+class Settings(ServiceSettings):
+    """Settings of the auth service; times are in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTH_", frozen=True, extra="forbid")
+
+    issuer: str = "http://127.0.0.1:8000"
+    audience: str = Field("http://127.0.0.1:8080", min_length=1)
+    database_url: SecretStr
+    database_pool_size: int = Field(10, ge=1, le=200)
+    key_encryption_key_file: Path
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+
+    access_token_lifetime: int = Field(300, ge=1, le=3600)
+    refresh_token_idle_lifetime: int = Field(14 * _DAY, ge=1)
+    refresh_token_lifetime: int = Field(90 * _DAY, ge=1)
+    refresh_grace: int = Field(10, ge=0, le=60)
+    signing_key_bits: Literal[2048, 3072, 4096] = 2048
+    jwks_max_age: int = Field(300, ge=1, le=86_400)
+
+    password_memory_kib: int = Field(19_456, ge=8, le=4 * 1024 * 1024)
+    password_time_cost: int = Field(2, ge=1, le=100)
+    password_parallelism: int = Field(1, ge=1, le=16)
+    password_workers: int = Field(2, ge=1, le=64)
+    password_queue: int = Field(32, ge=0, le=10_000)
+
+    registration: Literal["open", "closed"] = "open"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("signing_key_bits", mode="before")
+    @classmethod
+    def _read_number(cls, value: object) -> object:
+        return int(value) if isinstance(value, str) and value.isdigit() else value
+
+    @field_validator("issuer")
+    @classmethod
+    def _check_issuer(cls, issuer: str) -> str:
+        """RFC 8414 §2, and no http but on loopback; compared byte for byte, so kept as it is."""
+        url = urlsplit(issuer)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError("must be an http or https address")
+        if url.scheme == "http" and not _is_loopback(url.hostname):
+            raise ValueError("must be https, except on loopback")
+        if issuer.endswith("/") or "?" in issuer or "#" in issuer or "@" in url.netloc:
+            raise ValueError("must have no trailing slash, query, fragment or user")
+        if url.path:
+            raise ValueError("must have no path")
+        return issuer
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(value.split()) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            url = urlsplit(origin)
+            if url.scheme not in ("http", "https") or origin != f"{url.scheme}://{url.netloc}":
+                raise ValueError("each must be an origin such as https://app.example")
+        return origins
+
+    @model_validator(mode="after")
+    def _check_argon2(self) -> "Settings":
+        # RFC 9106 §3.1: at least 8 KiB for each lane.
+        if self.password_memory_kib < 8 * self.password_parallelism:
+            raise ValueError("PASSWORD_MEMORY_KIB must be at least 8 times PASSWORD_PARALLELISM")
+        return self
+
+
+def _is_loopback(hostname: str) -> bool:
+    try:
+        return ipaddress.ip_address(hostname).is_loopback
+    except ValueError:
+        return hostname == "localhost"

@@ -1,0 +1,91 @@
+"""Registered clients (RFC 6749 §2)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from auth_service.store import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A registered client; one without a secret is public (RFC 6749 §2.1).
+
+    A first-party client is the user's own agent: people may trust it with their password.
+    """
+
+    client_id: str
+    name: str
+    secret_sha256: bytes | None
+    grant_types: frozenset[str]
+    scope: frozenset[str]
+    first_party: bool
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+_COLUMNS = (
+    "client_id, name, secret_sha256, grant_types, scope, first_party, created_at, disabled_at"
+)
+_FIND = f"SELECT {_COLUMNS} FROM clients WHERE client_id = $1"  # noqa: S608 - a constant
+
+
+async def find(db: Database, client_id: str) -> Client | None:
+    """Return the client with this `client_id`, disabled or not."""
+    row = await db.fetchrow(_FIND, client_id)
+    return None if row is None else _client(row)
+
+
+async def add(db: Database, client: Client) -> bool:
+    """Add a client; False if the `client_id` is taken."""
+    added = await db.fetchval(
+        """
+        INSERT INTO clients
+            (client_id, name, secret_sha256, grant_types, scope, first_party, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT DO NOTHING
+        RETURNING true
+        """,
+        client.client_id,
+        client.name,
+        client.secret_sha256,
+        sorted(client.grant_types),
+        sorted(client.scope),
+        client.first_party,
+        client.created_at,
+    )
+    return added is not None
+
+
+async def list_all(db: Database) -> list[Client]:
+    """Return every client, by `client_id`."""
+    rows = await db.fetch(f"SELECT {_COLUMNS} FROM clients ORDER BY client_id")  # noqa: S608
+    return [_client(row) for row in rows]
+
+
+async def disable(db: Database, client_id: str, now: datetime) -> Client | None:
+    """Disable a client, which may be disabled already; None if there is no such client."""
+    row = await db.fetchrow(
+        f"""
+        UPDATE clients SET disabled_at = COALESCE(disabled_at, $2) WHERE client_id = $1
+        RETURNING {_COLUMNS}
+        """,  # noqa: S608
+        client_id,
+        now,
+    )
+    return None if row is None else _client(row)
+
+
+async def enable(db: Database, client_id: str) -> Client | None:
+    """Let a disabled client in again; None if there is no such client."""
+    row = await db.fetchrow(
+        f"UPDATE clients SET disabled_at = NULL WHERE client_id = $1 RETURNING {_COLUMNS}",  # noqa: S608
+        client_id,
+    )
+    return None if row is None else _client(row)
+
+
+def _client(row: asyncpg.Record) -> Client:
+    (client_id, name, secret_sha256, grant_types, scope, *rest) = row.values()
+    return Client(client_id, name, secret_sha256, frozenset(grant_types), frozenset(scope), *rest)

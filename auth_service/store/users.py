@@ -1,0 +1,117 @@
+"""Users: people who log in with a password.
+
+A name is stored and compared as it was typed, and no two names differ in case only: the
+login of `Alice` is not the login of `alice`, but `alice` cannot be registered beside her.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from auth_service.store import Database
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user; `sub` is the subject identifier (OIDC Core §2), never reused."""
+
+    sub: uuid.UUID
+    username: str
+    password_hash: str
+    password_changed_at: datetime
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+_COLUMNS = "sub, username, password_hash, password_changed_at, created_at, disabled_at"
+
+
+async def add(db: Database, username: str, password_hash: str, now: datetime) -> User | None:
+    """Add a user; None if the name is taken, whatever its case."""
+    row = await db.fetchrow(
+        f"""
+        INSERT INTO users (sub, username, password_hash, password_changed_at, created_at)
+        VALUES ($1, $2, $3, $4, $4)
+        ON CONFLICT DO NOTHING
+        RETURNING {_COLUMNS}
+        """,  # noqa: S608 - a constant
+        uuid.uuid4(),
+        username,
+        password_hash,
+        now,
+    )
+    return None if row is None else _user(row)
+
+
+async def find(db: Database, username: str) -> User | None:
+    """Return the user with exactly this name, disabled or not."""
+    # lower() is for the index; the comparison as typed decides.
+    row = await db.fetchrow(
+        f"SELECT {_COLUMNS} FROM users WHERE lower(username) = lower($1) AND username = $1",  # noqa: S608
+        username,
+    )
+    return None if row is None else _user(row)
+
+
+async def list_all(db: Database) -> list[User]:
+    """Return every user, by name."""
+    rows = await db.fetch(f"SELECT {_COLUMNS} FROM users ORDER BY username")  # noqa: S608
+    return [_user(row) for row in rows]
+
+
+async def rehash(db: Database, user: User, password_hash: str) -> None:
+    """Store another hash of the same password, unless the password has changed meanwhile."""
+    await db.execute(
+        "UPDATE users SET password_hash = $2 WHERE sub = $1 AND password_hash = $3",
+        user.sub,
+        password_hash,
+        user.password_hash,
+    )
+
+
+async def change_password(db: Database, user: User, password_hash: str, now: datetime) -> bool:
+    """Store a new password; False if it was changed, or the user disabled, since `user` was read.
+
+    A login that has checked the old password is refused from now on; see
+    `refresh_token_families.begin`. Its caller ends the families in the same transaction.
+    """
+    changed = await db.fetchval(
+        """
+        UPDATE users SET password_hash = $2, password_changed_at = $3
+        WHERE sub = $1 AND password_changed_at = $4 AND disabled_at IS NULL
+        RETURNING true
+        """,
+        user.sub,
+        password_hash,
+        now,
+        user.password_changed_at,
+    )
+    return changed is not None
+
+
+async def disable(db: Database, username: str, now: datetime) -> User | None:
+    """Disable a user, who may be disabled already; None if there is no such user."""
+    row = await db.fetchrow(
+        f"""
+        UPDATE users SET disabled_at = COALESCE(disabled_at, $2) WHERE username = $1
+        RETURNING {_COLUMNS}
+        """,  # noqa: S608
+        username,
+        now,
+    )
+    return None if row is None else _user(row)
+
+
+async def enable(db: Database, username: str) -> User | None:
+    """Let a disabled user in again; None if there is no such user."""
+    row = await db.fetchrow(
+        f"UPDATE users SET disabled_at = NULL WHERE username = $1 RETURNING {_COLUMNS}",  # noqa: S608
+        username,
+    )
+    return None if row is None else _user(row)
+
+
+def _user(row: asyncpg.Record) -> User:
+    return User(*row.values())

@@ -1,0 +1,54 @@
+"""What the service does in the background: get ready, then follow the key ring."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from auth_service.key_encryption import KeyEncryptionKeyRefused
+from auth_service.server import AuthorizationServer
+from shared.database import UNAVAILABLE, MigrationRefused
+
+_LOG = logging.getLogger(__name__)
+_POLL: Final = 2.0  # seconds; another process's rotation is seen so soon
+
+
+@asynccontextmanager
+async def kept_up(server: AuthorizationServer) -> AsyncIterator[None]:
+    """Prepare the server and look after it; when the database is down, go on trying."""
+    prepared = await _succeeds(server.prepare)
+    task = asyncio.create_task(_keep_up(server, prepared=prepared))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _keep_up(server: AuthorizationServer, *, prepared: bool) -> None:
+    well = prepared
+    while True:
+        await asyncio.sleep(_POLL)
+        if prepared:
+            well = await _succeeds(lambda: server.keys.reload(server.db), well=well)
+        else:
+            well = prepared = await _succeeds(server.prepare, well=well)
+
+
+async def _succeeds(work: Callable[[], Awaitable[None]], *, well: bool = True) -> bool:
+    """Do it and tell whether it worked; a failure is logged unless it was not `well` before."""
+    try:
+        await work()
+    except UNAVAILABLE as error:
+        if well:
+            _LOG.warning("the database does not answer: %s", type(error).__name__)
+    except (MigrationRefused, KeyEncryptionKeyRefused) as error:
+        if well:
+            _LOG.error("not ready: %s", error)
+    except Exception:  # noqa: BLE001 - it must not end: a rotation would never be seen
+        _LOG.exception("upkeep failed")
+    else:
+        return True
+    return False

@@ -1,0 +1,150 @@
+"""Fixtures: the auth service in process, over a real PostgreSQL, with a clock that we set."""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from auth_service import accounts
+from auth_service.app import create_app
+from auth_service.server import AuthorizationServer
+from auth_service.settings import Settings
+from auth_service.store import clients
+from auth_service.store.clients import Client
+
+PASSWORD = "correct horse battery staple"
+SECRET = "s3cret-of-the-batch-client"
+
+
+class Clock:
+    """Stands still until it is moved; in seconds since 1970."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class Issuer:
+    """One running auth service: its app, its server, and an HTTP client for it."""
+
+    def __init__(self, app: FastAPI, http: httpx.AsyncClient) -> None:
+        self.app = app
+        self.http = http
+
+    @property
+    def server(self) -> AuthorizationServer:
+        server: AuthorizationServer = self.app.state.server
+        return server
+
+    async def token(self, client_id: str = "batch", **parameters: str) -> httpx.Response:
+        """Call the token endpoint; a confidential client authenticates with Basic."""
+        if client_id in ("docs", "mobile"):
+            return await self.http.post("/token", data={"client_id": client_id, **parameters})
+        return await self.http.post("/token", data=parameters, auth=(client_id, SECRET))
+
+    async def log_in(self, client_id: str = "web", **parameters: str) -> dict[str, Any]:
+        """Log alice in and return the token response."""
+        response = await self.token(
+            client_id, grant_type="password", username="alice", password=PASSWORD, **parameters
+        )
+        assert response.status_code == 200, response.text
+        body: dict[str, Any] = response.json()
+        return body
+
+    async def refresh(self, token: str, client_id: str = "web", **also: str) -> httpx.Response:
+        """Redeem a refresh token."""
+        return await self.token(client_id, grant_type="refresh_token", refresh_token=token, **also)
+
+
+Start = Callable[..., AbstractAsyncContextManager[Issuer]]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def settings(auth_database_url: str, key_encryption_key_file: Path) -> Settings:
+    """Settings for one machine, with hashes that cost next to nothing."""
+    return Settings(
+        database_url=SecretStr(auth_database_url),
+        key_encryption_key_file=key_encryption_key_file,
+        cors_origins=("http://127.0.0.1:8080",),
+        password_memory_kib=8,
+        password_time_cost=1,
+        password_queue=200,
+    )
+
+
+@pytest.fixture
+def key_encryption_key_file(tmp_path: Path) -> Path:
+    path = tmp_path / "key-encryption-key"
+    path.touch(mode=0o600)
+    path.write_bytes(base64.urlsafe_b64encode(secrets.token_bytes(32)))
+    return path
+
+
+@pytest.fixture
+def start(settings: Settings, clock: Clock) -> Start:
+    """Start an issuer with other settings than the usual ones; many may run at a time."""
+
+    @asynccontextmanager
+    async def started(**changes: Any) -> AsyncIterator[Issuer]:
+        app = create_app(settings.model_copy(update=changes), now=clock)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url=settings.issuer) as http,
+        ):
+            yield Issuer(app, http)
+
+    return started
+
+
+@pytest.fixture
+async def issuer(start: Start) -> AsyncIterator[Issuer]:
+    """A running issuer with the user alice and the clients of `register`."""
+    async with start() as running:
+        await register(running.server)
+        yield running
+
+
+async def register(server: AuthorizationServer) -> None:
+    """Register alice and a client of each kind."""
+    await accounts.register(server, "alice", PASSWORD)
+    everything = "client_credentials password refresh_token"
+    await _add(server, "batch", "client_credentials", "notes:read notes:write admin")
+    await _add(server, "web", everything, "notes:read notes:write", first_party=True)
+    await _add(server, "other", everything, "notes:read notes:write", first_party=True)
+    await _add(server, "third-party", everything, "notes:read")
+    await _add(server, "docs", "password refresh_token", "notes:read", first_party=True)
+    await _add(server, "mobile", "client_credentials refresh_token", "notes:read")
+
+
+async def _add(
+    server: AuthorizationServer, name: str, grants: str, scope: str, *, first_party: bool = False
+) -> None:
+    client = Client(
+        client_id=name,
+        name=name,
+        secret_sha256=None
+        if name in ("docs", "mobile")
+        else hashlib.sha256(SECRET.encode()).digest(),
+        grant_types=frozenset(grants.split()),
+        scope=frozenset(scope.split()),
+        first_party=first_party,
+        created_at=server.time(),
+        disabled_at=None,
+    )
+    assert await clients.add(server.db, client)
