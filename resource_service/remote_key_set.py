@@ -108,10 +108,9 @@ class RemoteKeySet:
     async def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        pending = [task for task in (self._fetch, self._saving) if task is not None]
-        for task in pending:
-            task.cancel()
-        if pending:
+        if self._fetch is not None:
+            self._fetch.cancel()
+        if pending := [task for task in (self._fetch, self._saving) if task is not None]:
             await asyncio.wait(pending, timeout=self._timeout)
 
     @property

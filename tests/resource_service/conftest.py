@@ -1,78 +1,22 @@
-"""An issuer as the resource service sees it: a key that signs, and a little HTTP server."""
+"""Fixtures: keys, tokens, the issuer's key server, and the service without a database."""
 
-import asyncio
 import json
+import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from pydantic import SecretStr
 
 from resource_service.app import create_app
+from resource_service.key_set_file import KeySetFile
+from resource_service.remote_key_set import RemoteKeySet
 from resource_service.settings import Settings
 from shared.jws import SigningKey
-
-ISSUER = "http://127.0.0.1:8000"
-AUDIENCE = "http://127.0.0.1:8080"
-
-Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-class JwksServer:
-    """An HTTP server on a port of the kernel's choice, which counts; `answer` may be anything."""
-
-    def __init__(self) -> None:
-        self.connections = 0
-        self.answer: Answer = respond(b'{"keys": []}')
-        self.port = 0
-        self._server: asyncio.Server | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/jwks.json"
-
-    def serve(self, *keys: SigningKey, headers: str = "") -> None:
-        """Answer with these keys from now on."""
-        body = json.dumps({"keys": [key.public_jwk for key in keys]}).encode()
-        self.answer = respond(body, headers=headers)
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        """Refuse connections, until the next start on the same port."""
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
-            self._server = None
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            await reader.readuntil(b"\r\n\r\n")
-            await self.answer(reader, writer)
-            await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client had enough
-        finally:
-            writer.close()
-
-
-def respond(body: bytes, *, status: str = "200 OK", headers: str = "") -> Answer:
-    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{headers}\r\n"
-
-    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(head.encode() + body)
-
-    return answer
-
-
-class Sign(Protocol):
-    def __call__(self, *, typ: str = "at+jwt", key: SigningKey = ..., **claims: Any) -> str: ...
+from tests.resource_service.clock import Clock, MakeKeySet, fetched
+from tests.resource_service.issuer import AUDIENCE, ISSUER, JwksServer, Sign, client
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +40,7 @@ def sign(signing_key: SigningKey) -> Sign:
             "aud": AUDIENCE,
             "sub": "alice",
             "client_id": "demo",
-            "jti": f"{now}",
+            "jti": secrets.token_urlsafe(),
             "iat": now,
             "exp": now + 300,
             "scope": "notes:read notes:write",
@@ -117,26 +61,54 @@ async def jwks(signing_key: SigningKey) -> AsyncIterator[JwksServer]:
 
 
 @pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def make(clock: Clock, jwks: JwksServer) -> AsyncIterator[MakeKeySet]:
+    """Make key sets on the fake clock; jitter 0 unless told."""
+    async with httpx.AsyncClient() as http:
+
+        def make(
+            timeout: float = 1.0,
+            jitter: Callable[[], float] = float,
+            file: KeySetFile | None = None,
+        ) -> RemoteKeySet:
+            return RemoteKeySet(
+                http,
+                jwks.url,
+                file=file,
+                timeout=timeout,
+                now=lambda: clock.now,
+                call_later=clock.call_later,
+                jitter=jitter,
+            )
+
+        yield make
+        await fetched()
+
+
+@pytest.fixture
+async def keys(make: MakeKeySet, signing_key: SigningKey) -> AsyncIterator[RemoteKeySet]:
+    """A key set that has fetched once."""
+    keys = make()
+    async with keys.kept_fresh():
+        await fetched()
+        assert keys.trusted(signing_key.kid) is not None
+        yield keys
+
+
+@pytest.fixture
 def settings(jwks: JwksServer) -> Settings:
     """Settings for an app whose database nobody has started."""
     return Settings(
         issuer=ISSUER,
         audience=AUDIENCE,
         jwks_uri=jwks.url,
-        database_url="postgresql://nobody@127.0.0.1:1/nothing",
+        database_url=SecretStr("postgresql://nobody@127.0.0.1:1/nothing"),
         replica="replica-1",
     )
-
-
-@asynccontextmanager
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """Enter the app's lifespan and call it in process."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url=AUDIENCE) as http,
-    ):
-        yield http
 
 
 @pytest.fixture
