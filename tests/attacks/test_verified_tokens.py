@@ -1,0 +1,169 @@
+"""The verifier's memory of good tokens: never good for longer, never good for another."""
+
+from typing import Final
+
+import pytest
+
+from shared.access_token import AccessTokenVerifier
+from shared.jws import VerificationKey
+from tests.attacks.attack import SIGNATURE, UNKNOWN_KEY
+from tests.attacks.world import AUDIENCE, ISSUER, Keys, Party, World, refusal, text
+
+SMALL: Final = 8
+
+
+class Clock:
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class CountingKeys(Keys):
+    """Counts how often a signature was really checked, by handing out counting keys."""
+
+    def __init__(self, key: VerificationKey) -> None:
+        self.verifications = 0
+        counting = VerificationKey(key.kid, self)
+        super().__init__(counting)
+        self._key = key
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        self.verifications += 1
+        return self._key.verify(message, signature)
+
+
+@pytest.fixture
+def clock(world: World) -> Clock:
+    return Clock(world.now)
+
+
+@pytest.fixture
+def keys(world: World) -> CountingKeys:
+    return CountingKeys(world.issuer.signing_key.verification_key())
+
+
+@pytest.fixture
+def verifier(keys: CountingKeys, clock: Clock) -> AccessTokenVerifier:
+    return AccessTokenVerifier(keys, ISSUER, AUDIENCE, remember=SMALL, now=clock)
+
+
+async def test_a_token_seen_before_is_not_verified_again(
+    world: World, verifier: AccessTokenVerifier, keys: CountingKeys
+) -> None:
+    token = world.token()
+    first = await verifier.verify(token)
+    assert await verifier.verify(str(token.encode(), "ascii")) is first
+    assert keys.verifications == 1
+
+
+@pytest.mark.parametrize(
+    ("later", "description"),
+    [(330, "the token has expired"), (-61, "the token was issued in the future")],
+)
+async def test_its_dates_are_checked_every_time(
+    world: World, verifier: AccessTokenVerifier, clock: Clock, later: int, description: str
+) -> None:
+    token = world.token()
+    await verifier.verify(token)
+    clock.now += later
+    for _ in range(2):
+        assert await refusal(verifier, token) == description
+    clock.now = world.now
+    assert await refusal(verifier, token) is None
+
+
+async def test_it_is_refused_once_its_key_is_removed(
+    world: World, verifier: AccessTokenVerifier, keys: CountingKeys
+) -> None:
+    token = world.token()
+    await verifier.verify(token)
+    keys.by_kid.clear()
+    assert await refusal(verifier, token) == UNKNOWN_KEY
+
+
+async def test_it_is_refused_once_another_key_has_its_kid(
+    world: World, verifier: AccessTokenVerifier, keys: CountingKeys
+) -> None:
+    token = world.token()
+    await verifier.verify(token)
+    other = Party().jwk | {"kid": world.issuer.kid}
+    keys.by_kid[world.issuer.kid] = VerificationKey.from_jwk(other)
+    assert await refusal(verifier, token) == SIGNATURE
+
+
+async def test_it_is_verified_anew_when_its_key_was_read_anew(
+    world: World, verifier: AccessTokenVerifier, keys: CountingKeys
+) -> None:
+    token = world.token()
+    await verifier.verify(token)
+    keys.by_kid[world.issuer.kid] = world.issuer.signing_key.verification_key()
+    again = await verifier.verify(token)
+    assert await verifier.verify(token) is again  # and remembered under the new key
+
+
+async def test_a_flood_of_forgeries_does_not_push_good_tokens_out(
+    world: World, verifier: AccessTokenVerifier, keys: CountingKeys
+) -> None:
+    good = [world.token(claims=world.claims(jti=str(number))) for number in range(SMALL)]
+    for token in good:
+        await verifier.verify(token)
+    signed, _, signature = good[0].rpartition(".")
+    headers = [text(b'{"alg":"RS256","typ":"at+jwt","kid":"%d"}' % n) for n in range(200)]
+    forgeries = [f"{header}.{signed.split('.')[1]}.{signature}" for header in headers]
+    forgeries += [f"{signed}.{text(str(number).encode() * 64)}" for number in range(200)]
+    for token in forgeries:
+        assert await refusal(verifier, token) is not None
+    verified = keys.verifications
+    for token in good:
+        await verifier.verify(token)
+    assert keys.verifications == verified
+
+
+async def test_no_more_tokens_are_kept_than_were_asked_for(
+    world: World, verifier: AccessTokenVerifier, keys: CountingKeys
+) -> None:
+    tokens = [world.token(claims=world.claims(jti=str(number))) for number in range(3 * SMALL)]
+    for token in tokens:
+        await verifier.verify(token)
+    keys.verifications = 0
+    for token in reversed(tokens[-SMALL:]):
+        await verifier.verify(token)
+    assert keys.verifications == 0
+    await verifier.verify(tokens[0])
+    assert keys.verifications == 1
+
+
+async def test_none_is_kept_when_none_is_asked_for(
+    world: World, keys: CountingKeys, clock: Clock
+) -> None:
+    verifier = AccessTokenVerifier(keys, ISSUER, AUDIENCE, remember=0, now=clock)
+    for expected in (1, 2, 3):
+        await verifier.verify(world.token())
+        assert keys.verifications == expected
+
+
+async def test_many_headers_of_one_issuer_do_not_pile_up(
+    world: World, verifier: AccessTokenVerifier
+) -> None:
+    """Headers are remembered too; each that comes again is still read right."""
+    for number in [*range(200), *range(200)]:
+        await verifier.verify(world.token(world.header(x=number)))
+    assert len(verifier._kids) <= 64
+
+
+async def test_a_token_that_differs_in_one_spare_bit_is_another_token(
+    world: World, verifier: AccessTokenVerifier
+) -> None:
+    token = world.token()
+    await verifier.verify(token)
+    other = token[:-1] + {"A": "B", "Q": "R", "g": "h", "w": "x"}[token[-1]]
+    assert await refusal(verifier, other) == "the token is malformed"
+
+
+async def test_a_header_that_was_good_does_not_make_a_wrong_signature_good(
+    world: World, verifier: AccessTokenVerifier
+) -> None:
+    await verifier.verify(world.token())
+    assert await refusal(verifier, world.token(sign=world.attacker.rs256)) == SIGNATURE
