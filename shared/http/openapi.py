@@ -6,7 +6,14 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from shared.errors import OAuthError
+from shared.errors import (
+    InsufficientScope,
+    InvalidClient,
+    InvalidToken,
+    MissingToken,
+    OAuthError,
+    TemporarilyUnavailable,
+)
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -22,22 +29,32 @@ _ERROR: Final = {
     "additionalProperties": False,
 }
 _NO_STORE: Final = {
-    "Cache-Control": {"schema": {"type": "string", "const": "no-store"}, "required": True}
+    "Cache-Control": {
+        "description": "A refusal is never stored.",
+        "schema": {"type": "string", "const": "no-store"},
+        "required": True,
+    }
 }
-_OF_STATUS: Final[dict[int, dict[str, Any]]] = {
-    401: {
-        "WWW-Authenticate": {
-            "description": "The challenge (RFC 9110 §11.6.1).",
-            "schema": {"type": "string"},
-        }
-    },
-    503: {
-        "Retry-After": {
-            "description": "When to come again, in seconds.",
-            "schema": {"type": "integer", "minimum": 0},
-            "required": True,
-        }
-    },
+_CHALLENGE: Final = {
+    "WWW-Authenticate": {
+        "description": "The challenge (RFC 9110 §11.6.1).",
+        "schema": {"type": "string"},
+        "required": True,
+    }
+}
+_RETRY_AFTER: Final = {
+    "Retry-After": {
+        "description": "When to come again, in seconds.",
+        "schema": {"type": "integer", "minimum": 0},
+        "required": True,
+    }
+}
+_HEADERS: Final[dict[type[OAuthError], dict[str, Any]]] = {
+    MissingToken: _CHALLENGE,
+    InvalidToken: _CHALLENGE,
+    InsufficientScope: _CHALLENGE,
+    InvalidClient: _CHALLENGE,
+    TemporarilyUnavailable: _RETRY_AFTER,
 }
 
 
@@ -51,23 +68,22 @@ def refusals(*errors: type[OAuthError]) -> Responses:
         return error.status_code
 
     return {
-        code: _response(code, list(classes))
+        code: _response(list(classes))
         for code, classes in groupby(sorted(errors, key=status), status)
     }
 
 
-def _response(status: int, errors: list[type[OAuthError]]) -> dict[str, Any]:
-    examples = {
-        error.error: {"summary": _summary(error), "value": {"error": error.error}}
-        for error in errors
-    }
+def _response(errors: list[type[OAuthError]]) -> dict[str, Any]:
+    headers = dict(_NO_STORE)
+    for error in errors:
+        headers |= _HEADERS.get(error, {})
     return {
-        "description": " ".join(_summary(error) for error in errors),
-        "headers": _NO_STORE | _OF_STATUS.get(status, {}),
+        "description": "\n\n".join(f"`{error.error}`: {_summary(error)}" for error in errors),
+        "headers": headers,
         "content": {
             "application/json": {
                 "schema": {"$ref": "#/components/schemas/Error"},
-                "examples": examples,
+                "examples": {error.error: {"value": {"error": error.error}} for error in errors},
             }
         },
     }
