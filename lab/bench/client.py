@@ -5,8 +5,8 @@ request only; latency is measured by `lab.load`, which keeps a schedule.
 """
 
 import asyncio
-from collections.abc import Iterator
-from itertools import cycle
+from collections.abc import Callable, Iterable, Iterator
+from itertools import cycle, repeat
 
 CONNECTIONS = 8
 
@@ -17,17 +17,30 @@ class UnexpectedAnswer(Exception):
 
 async def saturate(port: int, requests: list[bytes], seconds: float) -> int:
     """Send `requests` in a cycle for that long; return how many were answered with 200."""
-    loop = asyncio.get_running_loop()
-    source = cycle(requests)
-    deadline = loop.time() + seconds
-    connections = []
-    for _ in range(CONNECTIONS):
-        _, connection = await loop.create_connection(
-            lambda: _Connection(source, deadline), "127.0.0.1", port
-        )
-        connections.append(connection)
-    answered = await asyncio.gather(*(connection.done for connection in connections))
-    return sum(answered)
+    now = asyncio.get_running_loop().time
+    deadline = now() + seconds
+
+    def source() -> Iterator[bytes]:
+        for octets in cycle(requests):
+            if now() >= deadline:
+                return
+            yield octets
+
+    answered = 0
+
+    def count(_body: bytes) -> None:
+        nonlocal answered
+        answered += 1
+
+    await _send(port, source(), count)
+    return answered
+
+
+async def collect(port: int, octets: bytes, count: int) -> list[bytes]:
+    """Send one request `count` times; return the bodies of the answers."""
+    bodies: list[bytes] = []
+    await _send(port, repeat(octets, count), bodies.append)
+    return bodies
 
 
 def request(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> bytes:
@@ -39,23 +52,33 @@ def request(method: str, path: str, headers: dict[str, str], body: bytes = b"") 
     return "\r\n".join([*lines, "", ""]).encode("ascii") + body
 
 
-class _Connection(asyncio.Protocol):
-    """One keep-alive connection with one request under way at a time."""
+async def _send(port: int, requests: Iterable[bytes], answer: Callable[[bytes], None]) -> None:
+    loop = asyncio.get_running_loop()
+    source = iter(requests)
+    connections = [
+        (await loop.create_connection(lambda: _Connection(source, answer), "127.0.0.1", port))[1]
+        for _ in range(CONNECTIONS)
+    ]
+    await asyncio.gather(*(connection.done for connection in connections))
 
-    def __init__(self, source: Iterator[bytes], deadline: float) -> None:
+
+class _Connection(asyncio.Protocol):
+    """One keep-alive connection with one request under way at a time, until there are no more."""
+
+    def __init__(self, source: Iterator[bytes], answer: Callable[[bytes], None]) -> None:
         self._source = source
-        self._deadline = deadline
-        self._loop = asyncio.get_running_loop()
+        self._answer = answer
         self._received = b""
-        self._answered = 0
-        self.done: asyncio.Future[int] = self._loop.create_future()
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP always is
         self._transport = transport
-        transport.write(next(self._source))
+        self._next()
 
     def data_received(self, data: bytes) -> None:
+        """Go on to the next request once the answer is whole."""
         self._received += data
         head, found, body = self._received.partition(b"\r\n\r\n")
         if not found or len(body) < _content_length(head):
@@ -64,21 +87,26 @@ class _Connection(asyncio.Protocol):
             self._finish(UnexpectedAnswer(self._received.decode("latin-1")))
             return
         self._received = b""
-        self._answered += 1
-        if self._loop.time() < self._deadline:
-            self._transport.write(next(self._source))
-        else:
-            self._finish(None)
+        self._answer(body)
+        self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Say so, unless all was done."""
         self._finish(exc or UnexpectedAnswer("the server closed the connection"))
+
+    def _next(self) -> None:
+        octets = next(self._source, None)
+        if octets is None:
+            self._finish(None)
+        else:
+            self._transport.write(octets)
 
     def _finish(self, error: Exception | None) -> None:
         self._transport.close()
         if self.done.done():
             return
         if error is None:
-            self.done.set_result(self._answered)
+            self.done.set_result(None)
         else:
             self.done.set_exception(error)
 

@@ -1,0 +1,66 @@
+"""One run of the bench: a stack of its own beside whatever runs, measured and taken down."""
+
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from lab.bench import figures, services, verification
+from lab.bench.measure import LOAD_CORE, Ratio
+from stack.errors import StackError
+from stack.layout import Ports, Settings
+from stack.ports import free_ports
+from stack.stack import Stack
+
+RESULTS = Path(".sealgate/bench.json")
+
+
+def run(rounds: int, seconds: float) -> int:
+    """Measure, print and keep the figures; 0 if every one reached its bound, else 1."""
+    console = Console()
+    if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
+        console.print("The bench needs Linux and two cores: one for the server, one for the load.")
+        return 2
+    try:
+        measured = asyncio.run(_measure(console, rounds, seconds))
+    except StackError as error:
+        console.print(f"[red]{error}[/]")
+        return 1
+    figures.show(console, measured)
+    figures.keep(RESULTS, measured)
+    console.print(f"Kept in {RESULTS}.")
+    return 0 if all(f.reached_by(measured[f.name].median) for f in figures.FIGURES) else 1
+
+
+async def _measure(console: Console, rounds: int, seconds: float) -> dict[str, Ratio]:
+    with console.status("verifying, in process") as status:
+        measured = await verification.measure(rounds)
+        status.update("starting a stack of our own")
+        os.sched_setaffinity(0, {LOAD_CORE})  # and so everything that is started from here
+        settings = Settings(auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"}, restart=False)
+        with tempfile.TemporaryDirectory() as folder:
+            async with Stack(Path(folder), Ports.free(replicas=1), settings) as stack:
+                auth = services.Server(stack.auth, stack.ports.auth_process)
+                status.update("/whoami against its unprotected twin")
+                measured |= await _measure_routes(stack, auth, rounds, seconds)
+                status.update("issuing tokens")
+                measured |= await services.measure_issuing(stack, auth, rounds, seconds)
+                status.update("logging in")
+                measured |= await services.measure_login(stack, auth, rounds, seconds)
+    return measured
+
+
+async def _measure_routes(
+    stack: Stack, auth: services.Server, rounds: int, seconds: float
+) -> dict[str, Ratio]:
+    tokens = await services.new_tokens(stack, auth)
+    [port] = free_ports(1)
+    process = await stack.start_replica("twin", port, "lab.bench.twin")
+    await process.wait_until_ready()
+    twin = services.Server(process, port)
+    real = services.Server(stack.replicas[0], stack.ports.replicas[0])
+    ratios = await services.measure_routes(tokens, real, twin, rounds, seconds)
+    await process.stop()
+    return ratios

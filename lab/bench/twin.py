@@ -1,0 +1,48 @@
+"""The resource service with one change: /whoami answers anybody, without a token.
+
+The unprotected twin of the real one, in a process of its own: same routes, same place in the
+router, same answer; all that it lacks is `requires()`.
+"""
+
+import uvicorn
+from fastapi import Request
+
+from resource_service.app import create_app
+from resource_service.endpoints.whoami import WhoAmI, router
+from resource_service.settings import Settings
+
+
+@router.get("/whoami")
+async def twin(request: Request) -> WhoAmI:
+    """Answer as much as the real one does, for nobody in particular."""
+    return WhoAmI(
+        iss="http://127.0.0.1:8000",
+        sub="5b0d3a52-6f0e-4d0c-9a57-3f4f9d5c1e11",
+        aud="http://127.0.0.1:8080",
+        client_id="demo",
+        scope="notes:read notes:write",
+        iat=1_700_000_000,
+        exp=1_700_000_300,
+        jti="b3Nq1yqJr0m4cPqO2mYw3A",
+        replica=request.app.state.settings.replica,
+    )
+
+
+def main() -> None:
+    """Serve it, with the settings of a resource service."""
+    settings = Settings.load()
+    router.routes[:] = router.routes[-1:]
+    app = create_app(settings)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+    )
+
+
+if __name__ == "__main__":
+    main()
