@@ -17,6 +17,13 @@ from resource_service.store.database import Database
 from shared.access_token import AccessTokenVerifier
 from shared.http import documentation, errors, methods, openapi
 
+_DESCRIPTION = """
+Notes behind access tokens, which each replica verifies by itself, from the issuer's public keys.
+
+To try it here: press **Authorize**, log in under *oauth2* with a user's name and password, open
+an operation and press **Try it out**. Every refusal has one shape: `error`, for programs, and
+mostly `error_description`, for people.
+"""
 _TAGS = [
     {"name": "whoami", "description": "What a token says, and which replica verified it."},
     {"name": "notes", "description": "Notes, each seen by its owner only."},
@@ -49,7 +56,7 @@ def create_app(settings: Settings, authenticator: Authenticator | None = None) -
     """Build the application; another `authenticator` than the bearer token's needs no keys."""
     app = ResourceService(
         title="Sealgate resource service",
-        description="A protected resource. It verifies access tokens by itself.",
+        description=_DESCRIPTION,
         lifespan=_lifespan,
         openapi_tags=_TAGS,
         docs_url=None,
@@ -86,7 +93,9 @@ def _install(app: FastAPI, settings: Settings, authenticator: Authenticator) -> 
         app, protection.Protection(authenticator, settings.issuer, metadata_url, notes.SCOPES)
     )
     documentation.install(
-        app, oauth={"clientId": settings.docs_client_id}, connect=(settings.issuer,)
+        app,
+        oauth={"clientId": settings.docs_client_id, "scopes": " ".join(notes.SCOPES)},
+        connect=(settings.issuer,),
     )
 
 

@@ -276,9 +276,24 @@ def _describe(document: dict[str, Any], protection: Protection) -> dict[str, Any
         "tokenUrl": f"{protection.issuer}/token",
         "scopes": {scope: protection.scopes.get(scope, "") for scope in sorted(used)},
     }
-    document.setdefault("components", {})["securitySchemes"] = {
-        **document["components"].get("securitySchemes", {}),
-        _OAUTH2.scheme_name: {"type": "oauth2", "flows": {"password": password}},
-        _BEARER.scheme_name: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    ours = {
+        _BEARER.scheme_name: {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "With an access token that you have already.",
+        },
+        # Last, since the docs page puts the cursor into the last of them.
+        _OAUTH2.scheme_name: {
+            "type": "oauth2",
+            "flows": {"password": password},
+            "description": "With the name and password of a user of the issuer.",
+        },
+    }
+    components = document.setdefault("components", {})
+    others = components.get("securitySchemes", {})
+    components["securitySchemes"] = {
+        **{name: scheme for name, scheme in others.items() if name not in ours},
+        **ours,
     }
     return document

@@ -39,14 +39,22 @@ class Readiness(BaseModel):
     database: State
 
 
-@router.get("/live", summary="Is it alive?", responses=refusals(InvalidRequest))
+@router.get(
+    "/live",
+    summary="Is it alive?",
+    response_description="It is.",
+    responses=refusals(InvalidRequest),
+)
 async def live() -> Liveness:
     """Return 200 as long as the process answers at all; if it does not, restart it."""
     return Liveness()
 
 
 @router.get(
-    "/ready", summary="Is it ready?", responses=refusals(InvalidRequest, TemporarilyUnavailable)
+    "/ready",
+    summary="Is it ready?",
+    response_description="It is.",
+    responses=refusals(InvalidRequest, TemporarilyUnavailable),
 )
 async def ready(request: Request) -> Readiness:
     """Return 200 as long as there are usable keys; if there are none, send requests elsewhere.

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -23,6 +23,13 @@ router = APIRouter(route_class=Route, prefix="/notes", tags=["notes"])
 Reader = Annotated[AccessToken, Depends(requires("notes:read"))]
 Writer = Annotated[AccessToken, Depends(requires("notes:write"))]
 _ID: Final = "0197a1de-7c11-7b4e-9d0c-0d8f3a9f2b61"
+_NOTE: Final[dict[str, Any]] = {
+    "id": _ID,
+    "title": "Milk",
+    "body": "Two litres",
+    "created_at": "2026-11-23T10:00:00Z",
+    "updated_at": "2026-11-23T10:00:00Z",
+}
 NoteId = Annotated[UUID, Path(description="The note's id.", examples=[_ID])]
 
 _LIST: Final = refusals(*PROTECTED, InsufficientScope)
@@ -45,20 +52,7 @@ class NoteContent(BaseModel):
 class NoteDocument(BaseModel):
     """A stored note."""
 
-    model_config = ConfigDict(
-        from_attributes=True,
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": _ID,
-                    "title": "Milk",
-                    "body": "Two litres",
-                    "created_at": "2026-11-23T10:00:00Z",
-                    "updated_at": "2026-11-23T10:00:00Z",
-                }
-            ]
-        },
-    )
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_NOTE]})
 
     id: UUID
     title: str
@@ -70,7 +64,7 @@ class NoteDocument(BaseModel):
 class NotePage(BaseModel):
     """Some notes in the order in which they were made."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"notes": [], "next": None}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"notes": [_NOTE], "next": None}]})
 
     notes: list[NoteDocument]
     next: UUID | None = Field(description="To be sent as `after` for the next page; null: no more.")
@@ -79,6 +73,7 @@ class NotePage(BaseModel):
 @router.post(
     "",
     summary="Write a note",
+    response_description="The note as it is stored.",
     status_code=HTTPStatus.CREATED,
     response_model=NoteDocument,
     responses={
@@ -103,7 +98,7 @@ async def create_note(
     return note
 
 
-@router.get("", summary="List notes", responses=_LIST)
+@router.get("", summary="List notes", response_description="A page of notes.", responses=_LIST)
 async def list_notes(
     request: Request,
     token: Reader,
@@ -120,7 +115,13 @@ async def list_notes(
     return NotePage(notes=page, next=page[-1].id if len(found) > limit else None)
 
 
-@router.get("/{note_id}", summary="Read a note", response_model=NoteDocument, responses=_ONE)
+@router.get(
+    "/{note_id}",
+    summary="Read a note",
+    response_description="The note.",
+    response_model=NoteDocument,
+    responses=_ONE,
+)
 async def read_note(request: Request, token: Reader, note_id: NoteId) -> notes.Note:
     """Return one note of the caller's; somebody else's is not found."""
     return _found(await notes.read(_database(request), token.sub, note_id))
@@ -129,6 +130,7 @@ async def read_note(request: Request, token: Reader, note_id: NoteId) -> notes.N
 @router.put(
     "/{note_id}",
     summary="Rewrite a note",
+    response_description="The note as it is stored now.",
     response_model=NoteDocument,
     responses=refusals(*_BODY, NotFound),
 )
@@ -144,6 +146,7 @@ async def update_note(
 @router.delete(
     "/{note_id}",
     summary="Delete a note",
+    response_description="It is gone.",
     status_code=HTTPStatus.NO_CONTENT,
     responses=_ONE,
 )

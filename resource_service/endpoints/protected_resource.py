@@ -49,6 +49,7 @@ def router(audience: str) -> APIRouter:
         f"{_PATH}{urlsplit(audience).path}",
         protected_resource,
         summary="Protected resource metadata",
+        response_description="The metadata.",
         responses=refusals(InvalidRequest),
     )
     return router

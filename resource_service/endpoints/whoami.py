@@ -41,7 +41,12 @@ class WhoAmI(BaseModel):
     replica: str
 
 
-@router.get("/whoami", summary="Who am I?", responses=refusals(*PROTECTED))
+@router.get(
+    "/whoami",
+    summary="Who am I?",
+    response_description="The claims, and the replica's name.",
+    responses=refusals(*PROTECTED),
+)
 async def whoami(request: Request, token: Annotated[AccessToken, Depends(requires())]) -> WhoAmI:
     """Return the claims of the caller's token, and the name of the replica that verified it.
 
