@@ -73,11 +73,10 @@ class SigningKey:
         numbers = private.public_key().public_numbers()
         _check_numbers(numbers.n, numbers.e)
         members = {"e": _encode_integer(numbers.e), "kty": "RSA", "n": _encode_integer(numbers.n)}
-        canonical = json.dumps(members, sort_keys=True, separators=(",", ":"))
         self._private = private
         self._key: Any = jwk.construct(private, ALGORITHM)
         self._headers: dict[str, bytes] = {}
-        self.kid = encode(sha256(canonical.encode()).digest()).decode()
+        self.kid = thumbprint(members)
         self.public_jwk: dict[str, str] = {
             **members,
             "kid": self.kid,
@@ -161,6 +160,13 @@ def decode(segment: bytes) -> bytes:
     if not segment or segment[-1] not in _LAST[remainder]:
         raise ValueError("not canonical base64url")
     return _read_base64(b'"' + segment.translate(_TO_BASE64) + _PADDING[remainder] + b'"')
+
+
+def thumbprint(document: Mapping[str, str]) -> str:
+    """Return the thumbprint of an RSA JWK (RFC 7638 §3): SHA-256 over the members that count."""
+    members = {member: document[member] for member in ("e", "kty", "n")}  # in this order
+    canonical = json.dumps(members, separators=(",", ":"))
+    return encode(sha256(canonical.encode()).digest()).decode()
 
 
 def is_kid(value: object) -> TypeGuard[str]:
