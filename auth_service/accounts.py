@@ -17,7 +17,7 @@ USERNAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
 
 
 async def register(server: AuthorizationServer, username: str, password: str) -> User:
-    """Add a user; `Conflict` if the name is taken, `InvalidRequest` if it or the password is bad.
+    """Add a user; `Conflict` if the name is taken; see `check_policy` for bad passwords.
 
     A name that is taken costs a hash too. That it is taken is said all the same: whoever
     registers must know.
@@ -54,7 +54,7 @@ async def change_password(
     """Replace the password and end every login; the old password is the proof of who asks.
 
     Raises `AccessDenied`, the same and at the same cost for an unknown user, a disabled one and
-    a wrong password, and `InvalidRequest` if the new one will not do.
+    a wrong password, and what `check_policy` raises for the new one.
     """
     check_policy(new_password, username)
     user = await verified_user(server, username, old_password)

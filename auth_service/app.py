@@ -4,24 +4,43 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp
 
-from auth_service.endpoints import cors, health, jwks, metadata, metrics, token, users
+from auth_service.endpoints import health, jwks, metadata, metrics, token, users
+from auth_service.endpoints.cross_origin import CrossOrigin, Policy
+from auth_service.endpoints.direct import Direct
 from auth_service.key_encryption import KeyEncryptionKey
 from auth_service.server import open_server
 from auth_service.settings import Settings
 from auth_service.upkeep import kept_up
 from shared.database import UNAVAILABLE
 from shared.errors import InvalidClient, OAuthError, TemporarilyUnavailable
-from shared.http import documentation, errors, openapi
+from shared.http import documentation, errors, methods, openapi
 
 _LOG = logging.getLogger(__name__)
-_DESCRIPTION = """
-Tokens are JWTs (RFC 9068), signed with RS256. Every refusal has one shape: `error`, for
-programs, and mostly `error_description`, for people.
+_DESCRIPTION: Final = """
+Access tokens are JWTs (RFC 9068), signed with RS256; whoever has the public keys can verify them
+alone. Every refusal has one shape: `error`, for programs, and mostly `error_description`, for
+people.
 """
+_TAGS: Final = [
+    {"name": "tokens", "description": "Where log-ins become tokens."},
+    {"name": "discovery", "description": "What clients and verifiers find out by themselves."},
+    {"name": "users", "description": "Registering, and changing one's password."},
+    {"name": "operations", "description": "For load balancers and Prometheus."},
+]
+
+
+class AuthService(FastAPI):
+    """The application; its outermost layer sees every answer, even to what nobody foresaw."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Build the framework's layers, with ours around them."""
+        return CrossOrigin(super().build_middleware_stack(), self.state.policies)
 
 
 def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> FastAPI:
@@ -38,35 +57,49 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
             app.state.server = server
             yield
 
-    app = FastAPI(
+    app = AuthService(
         title="Sealgate auth service",
         summary="An OAuth 2.1 authorization server: log in, get a signed token.",
         description=_DESCRIPTION,
         version="0.1.0",
+        openapi_tags=_TAGS,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
+    app.state.policies = _policies(settings.cors_origins)
     for endpoint in (token, jwks, metadata, users, health, metrics):
         app.include_router(endpoint.router)
-    app.add_middleware(cors.CrossOrigin, policies=cors.policies(settings.cors_origins))
-    errors.install(app, _headers)
+    errors.install(app, _refused)
     for unavailable in UNAVAILABLE:
         app.add_exception_handler(unavailable, _database_unavailable)
+    methods.install(app)
     openapi.install(app)
     documentation.install(app)
+    app.add_middleware(Direct, service=app, method="POST", path=token.PATH, endpoint=token.token)
     return app
 
 
-def _headers(_request: Request, error: OAuthError) -> dict[str, str]:
-    """A 401 names a way to authenticate, whichever was tried (RFC 9110 §15.5.2, RFC 6749 §5.2)."""
+def _policies(origins: tuple[str, ...]) -> dict[str, Policy]:
+    """Open the token endpoint to `origins`, and what is public anyway to all."""
+    public = Policy("GET")
+    return {
+        token.PATH: Policy("POST", frozenset(origins)),
+        jwks.PATH: public,
+        **dict.fromkeys(metadata.PATHS, public),
+    }
+
+
+def _refused(request: Request, error: OAuthError) -> dict[str, str]:
+    """Count it; a 401 names a way to authenticate, whichever was tried (RFC 9110 §15.5.2)."""
+    request.app.state.server.metrics.refusals[error.error] += 1
     if isinstance(error, InvalidClient):
         return {"www-authenticate": 'Basic realm="sealgate", charset="UTF-8"'}
     return {}
 
 
 async def _database_unavailable(request: Request, error: Exception) -> JSONResponse:
-    _LOG.warning(
-        "database unavailable %s %s: %s", request.method, request.url.path, type(error).__name__
-    )
-    return errors.error_response(TemporarilyUnavailable("the database does not answer"), {})
+    refusal = TemporarilyUnavailable("the database is out of reach", retry_after=2)
+    _LOG.warning("refused %s %s: %r", request.method, request.url.path, error)
+    return errors.error_response(refusal, _refused(request, refusal))

@@ -2,7 +2,7 @@
 
 import re
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import unquote
 
 from shared.errors import InvalidRequest
 
@@ -27,24 +27,15 @@ class Parameters(dict[str, str]):
         """
         if content_type is None or content_type.partition(";")[0].strip().lower() != MEDIA_TYPE:
             raise InvalidRequest(f"the media type must be {MEDIA_TYPE}")
+        parameters = cls()
         try:
-            text = body.decode("ascii")
-            pairs = parse_qsl(
-                text,
-                keep_blank_values=True,
-                strict_parsing=True,
-                errors="strict",
-                max_num_fields=_MAXIMUM_FIELDS,
-            )
+            for field in _fields(body):
+                name, value = map(_decode, field.split("=", 1))
+                if name in parameters:
+                    raise InvalidRequest("a parameter is repeated")
+                parameters[name] = value
         except ValueError as error:
             raise InvalidRequest("the form is malformed") from error
-        if "%" in text and _BROKEN_PERCENT.search(text):
-            raise InvalidRequest("the form is malformed")
-        parameters = cls(pairs)
-        if len(parameters) != len(pairs):
-            raise InvalidRequest("a parameter is repeated")
-        if "%00" in text or "\0" in text:
-            raise InvalidRequest("a parameter contains NUL")
         for name in [name for name, value in parameters.items() if not value]:
             del parameters[name]
         return parameters
@@ -55,3 +46,21 @@ class Parameters(dict[str, str]):
             return self[name]
         except KeyError:
             raise InvalidRequest(f"{name} is missing") from None
+
+
+def _fields(body: bytes) -> list[str]:
+    if body.count(b"&") >= _MAXIMUM_FIELDS:
+        raise InvalidRequest("there are too many parameters")
+    return body.decode("ascii").split("&") if body else []
+
+
+def _decode(text: str) -> str:
+    """Decode one name or value; `ValueError` unless it is well-formed UTF-8 without NUL."""
+    text = text.replace("+", " ")
+    if "%" in text:
+        if _BROKEN_PERCENT.search(text):
+            raise ValueError("broken percent-encoding")
+        text = unquote(text, errors="strict")
+    if "\0" in text:
+        raise ValueError("NUL")
+    return text

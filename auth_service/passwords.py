@@ -17,10 +17,10 @@ from typing import Any, Final, TypeVar
 from passlib.hash import argon2
 
 from auth_service.settings import Settings
-from shared.errors import InvalidRequest, TemporarilyUnavailable
+from shared.errors import AccessDenied, InvalidRequest, TemporarilyUnavailable
 
-MINIMUM: Final = 8  # octets of UTF-8
-MAXIMUM: Final = 1024  # octets of UTF-8
+MINIMUM: Final = 8  # characters
+MAXIMUM: Final = 1024  # octets of UTF-8, so characters too
 R = TypeVar("R")
 
 
@@ -89,21 +89,22 @@ class Passwords:
 
 
 def check_policy(password: str, username: str) -> None:
-    """Refuse a password that is too short, too long or too easily guessed, with `InvalidRequest`.
+    """Refuse a password that will not do (NIST SP 800-63B §3.1.1.2).
 
-    Any characters are allowed but NUL, which no form at the token endpoint may carry; nothing
-    is cut off, and nothing is asked of the mixture (NIST SP 800-63B §3.1.1.2).
+    `InvalidRequest` for what the API's schema says too: fewer than `MINIMUM` or more than
+    `MAXIMUM` characters, or NUL, which no form at the token endpoint may carry. `AccessDenied`
+    for what only we can tell: more octets than `MAXIMUM`, or too easily guessed. Any other
+    characters will do, nothing is cut off, and nothing is asked of their mixture.
     """
-    length = len(password.encode())
-    if not MINIMUM <= length <= MAXIMUM:
-        raise InvalidRequest(f"the password must have {MINIMUM} to {MAXIMUM} bytes of UTF-8")
-    if "\0" in password:
-        raise InvalidRequest("the password must not contain NUL")
+    if not MINIMUM <= len(password) <= MAXIMUM or "\0" in password:
+        raise InvalidRequest(f"the password must have {MINIMUM} to {MAXIMUM} characters, no NUL")
+    if len(password.encode()) > MAXIMUM:
+        raise AccessDenied(f"the password has more than {MAXIMUM} bytes of UTF-8")
     lower = password.lower()
     if lower in _common_passwords():
-        raise InvalidRequest("the password is among the most common ones")
+        raise AccessDenied("the password is among the most common ones")
     if len(lower.replace(username.lower(), "")) < MINIMUM // 2:
-        raise InvalidRequest("the password is little more than the user name")
+        raise AccessDenied("the password is little more than the user name")
 
 
 @lru_cache(maxsize=1)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from auth_service import store
 from auth_service.key_encryption import KeyEncryptionKey
 from auth_service.keys import KeyRing
 from auth_service.metrics import Metrics
 from auth_service.passwords import Passwords
 from auth_service.refresh_tokens import RefreshTokens
 from auth_service.settings import Settings
-from auth_service.store import MIGRATIONS
-from shared.database import Pool, create_pool, migrate
+from shared.database import Pool, create_pool
 
 _CLOSE_WITHIN: Final = 3.0  # seconds, for statements under way
 
@@ -38,8 +38,7 @@ class AuthorizationServer:
 
         Raises `MigrationRefused`, `KeyEncryptionKeyRefused`, or what the database raises.
         """
-        async with self.db.acquire() as connection:
-            await migrate(connection, MIGRATIONS)
+        await store.migrate_up(self.settings.database_url.get_secret_value())
         await self.refresh_tokens.load(self.db, self.key_encryption_key)
         await self.keys.bootstrap(self.db)
         await self.keys.reload(self.db)

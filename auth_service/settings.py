@@ -19,26 +19,26 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="AUTH_", frozen=True, extra="forbid")
 
     issuer: str = "http://127.0.0.1:8000"
-    audience: str = Field("http://127.0.0.1:8080", min_length=1)
+    audience: str = Field(default="http://127.0.0.1:8080", min_length=1)
     database_url: SecretStr
-    database_pool_size: int = Field(10, ge=1, le=200)
+    database_pool_size: int = Field(default=10, ge=1, le=200)
     key_encryption_key_file: Path
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
+    port: int = Field(default=8000, ge=0, le=65535)
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
-    access_token_lifetime: int = Field(300, ge=1, le=3600)
-    refresh_token_idle_lifetime: int = Field(14 * _DAY, ge=1)
-    refresh_token_lifetime: int = Field(90 * _DAY, ge=1)
-    refresh_grace: int = Field(10, ge=0, le=60)
+    access_token_lifetime: int = Field(default=300, ge=1, le=3600)
+    refresh_token_idle_lifetime: int = Field(default=14 * _DAY, ge=1)
+    refresh_token_lifetime: int = Field(default=90 * _DAY, ge=1)
+    refresh_grace: int = Field(default=10, ge=0, le=60)
     signing_key_bits: Literal[2048, 3072, 4096] = 2048
-    jwks_max_age: int = Field(300, ge=1, le=86_400)
+    jwks_max_age: int = Field(default=300, ge=1, le=86_400)
 
-    password_memory_kib: int = Field(19_456, ge=8, le=4 * 1024 * 1024)
-    password_time_cost: int = Field(2, ge=1, le=100)
-    password_parallelism: int = Field(1, ge=1, le=16)
-    password_workers: int = Field(2, ge=1, le=64)
-    password_queue: int = Field(32, ge=0, le=10_000)
+    password_memory_kib: int = Field(default=19_456, ge=8, le=4 * 1024 * 1024)
+    password_time_cost: int = Field(default=2, ge=1, le=100)
+    password_parallelism: int = Field(default=1, ge=1, le=16)
+    password_workers: int = Field(default=2, ge=1, le=64)
+    password_queue: int = Field(default=32, ge=0, le=10_000)
 
     registration: Literal["open", "closed"] = "open"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

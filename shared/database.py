@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 
@@ -11,6 +11,7 @@ Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 )
 
+_WAIT: Final = 5.0  # seconds
 _LOCK = 0x5EA16A7E  # one number for all migrations of one database
 
 
@@ -37,16 +38,32 @@ class MigrationRefused(Exception):
 def create_pool(url: str, *, size: int, command_timeout: float = 10.0) -> Pool:
     """Make a pool that opens its first connection when it is first used.
 
-    `command_timeout` is in seconds. Enter it as an async context manager.
+    Nobody waits without end: 5 s for a connection to open, 5 s for one to be free, and
+    `command_timeout` seconds for a statement; then `TimeoutError`. Enter the pool as an async
+    context manager.
     """
-    return asyncpg.create_pool(
+    return _Pool(
         url,
         min_size=0,
         max_size=size,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300.0,
         command_timeout=command_timeout,
-        timeout=5.0,
+        timeout=_WAIT,
+        loop=None,
         connection_class=_Connection,
+        record_class=asyncpg.Record,
     )
+
+
+class _Pool(asyncpg.Pool):
+    """Waits for a connection for a bounded time, if it has to wait at all."""
+
+    def acquire(self, *, timeout: float | None = None) -> Any:
+        """Lend a connection; the timer costs something, so there is none when one is free."""
+        if timeout is None and not self.get_idle_size():
+            timeout = _WAIT
+        return super().acquire(timeout=timeout)
 
 
 class _Connection(asyncpg.Connection):

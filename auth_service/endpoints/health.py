@@ -1,26 +1,49 @@
-"""Whether the process lives, and whether it can do its work."""
+"""Whether the process lives, and whether it should get requests."""
+
+from typing import Literal
 
 from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict
 
 from auth_service.endpoints import server_of
-from shared.errors import TemporarilyUnavailable
+from shared.errors import InvalidRequest, TemporarilyUnavailable
+from shared.http.openapi import refusals
+from shared.http.strict import StrictRoute
 
-router = APIRouter(prefix="/health", tags=["Health"])
-
-
-@router.get("/live")
-async def live() -> dict[str, str]:
-    """Answer as long as the process does."""
-    return {"status": "ok"}
+router = APIRouter(route_class=StrictRoute, prefix="/health", tags=["operations"])
 
 
-@router.get("/ready")
-async def ready(request: Request) -> dict[str, str]:
-    """Answer 200 when the keys are at hand.
+class Liveness(BaseModel):
+    """The process answers."""
 
-    A database that goes away later does not change that: the JWKS is still served, and the
-    token endpoint says 503 by itself.
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "live"}]})
+
+    status: Literal["live"] = "live"
+
+
+class Readiness(BaseModel):
+    """The signing keys are at hand."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ready"}]})
+
+    status: Literal["ready"] = "ready"
+
+
+@router.get("/live", summary="Is it alive?", responses=refusals(InvalidRequest))
+async def live() -> Liveness:
+    """Return 200 as long as the process answers at all; if it does not, restart it."""
+    return Liveness()
+
+
+@router.get(
+    "/ready", summary="Is it ready?", responses=refusals(InvalidRequest, TemporarilyUnavailable)
+)
+async def ready(request: Request) -> Readiness:
+    """Return 200 once the signing keys are at hand; until then, send requests elsewhere.
+
+    A database that goes away later does not count: the keys are still published, which every
+    verifier needs, and the token endpoint answers 503 by itself.
     """
     if not server_of(request).keys.usable:
         raise TemporarilyUnavailable("no signing key at hand yet")
-    return {"status": "ok"}
+    return Readiness()

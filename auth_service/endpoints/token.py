@@ -1,37 +1,44 @@
 """The token endpoint (RFC 6749 §3.2)."""
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 
 from auth_service.client_authentication import authenticate_client
-from auth_service.endpoints import server_of
-from auth_service.endpoints.bodies import read_body
+from auth_service.endpoints import server_of, token_document
 from auth_service.grants import GRANTS
 from auth_service.parameters import Parameters
 from auth_service.tokens import check_resource
-from shared.errors import (
-    UnauthorizedClient,
-    UnsupportedGrantType,
-)
+from shared.errors import UnauthorizedClient, UnsupportedGrantType
+from shared.http import bodies
 
-router = APIRouter(tags=["OAuth"])
-
-_encode = msgspec.json.Encoder().encode
+PATH: Final = "/token"
 _NO_STORE: Final = {"cache-control": "no-store"}  # RFC 6749 §5.1
 
+router = APIRouter(tags=["tokens"])
+_encode = msgspec.json.Encoder().encode
 
+
+@router.post(
+    PATH,
+    summary="Get tokens",
+    response_class=Response,
+    responses=token_document.RESPONSES,
+    openapi_extra=token_document.BODY,
+    dependencies=[token_document.CLIENT_SECRET_BASIC],
+)
 async def token(request: Request) -> Response:
     """Exchange a grant for an access token (RFC 6749 §3.2).
 
-    Authenticate the client by HTTP Basic or by `client_id` and `client_secret` in the form; a
-    public client names itself by `client_id` alone. Access tokens are JWTs (RFC 9068), signed
-    with RS256; `/.well-known/jwks.json` has the keys to verify them with.
+    The client authenticates by HTTP Basic, or by `client_id` and `client_secret` in the form; a
+    public client names itself by `client_id` alone. The access token is a JWT (RFC 9068) signed
+    with RS256; the keys to verify it are at `/.well-known/jwks.json`. Parameters that are not
+    known here are ignored, repeated ones are refused.
     """
     server = server_of(request)
     headers = request.headers
-    parameters = Parameters.from_form(headers.get("content-type"), await read_body(request))
+    parameters = Parameters.from_form(headers.get("content-type"), await bodies.read(request))
     grant_type = parameters.required("grant_type")
     grant = GRANTS.get(grant_type)
     if grant is None:
@@ -41,12 +48,5 @@ async def token(request: Request) -> Response:
         raise UnauthorizedClient("this client may not use the grant type")
     check_resource(server, parameters)
     response = await grant(server, client, parameters)
-    server.metrics.tokens_issued.labels(grant_type).inc()
+    server.metrics.tokens_issued[grant_type] += 1
     return Response(_encode(response), 200, _NO_STORE, "application/json")
-
-
-def _form(description: str, required: list[str], **properties: Any) -> dict[str, Any]:
-    return {"description": description, "required": required, "properties": properties}
-
-
-router.add_api_route("/token", token, methods=["POST"])

@@ -62,7 +62,7 @@ async def _refuse(
 ) -> NoReturn:
     """Find out why, revoke the family if it is a replay (that is committed first), and refuse."""
     if await refresh_token_families.revoke_replayed(server.db, presented):
-        server.metrics.refresh_replays.inc()
+        server.metrics.refresh_replays += 1
         _LOG.warning("refresh token replayed: family %s revoked", presented.family_id)
         raise InvalidGrant(reason=f"replay in family {presented.family_id}")
     granted = await refresh_token_families.granted_scope(server.db, presented)

@@ -6,19 +6,17 @@ JSON members alike), and answers a wrong media type as if the body were wrong.
 
 import json
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from shared.errors import ContentTooLarge, InvalidRequest, UnsupportedMediaType
-
-MAXIMUM_BODY: Final = 65536  # octets
+from shared.errors import InvalidRequest, UnsupportedMediaType
+from shared.http import bodies
 
 
 class StrictRoute(APIRoute):
@@ -71,7 +69,7 @@ async def _with_checked_body(request: Request) -> Request:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise UnsupportedMediaType("the body must be application/json")
-    body = await _read(request)
+    body = await bodies.read(request)
     try:
         json.loads(body, object_pairs_hook=_no_repeats, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -81,18 +79,6 @@ async def _with_checked_body(request: Request) -> Request:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return Request(request.scope, receive)
-
-
-async def _read(request: Request) -> bytes:
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAXIMUM_BODY:
-                raise ContentTooLarge(f"the body is longer than {MAXIMUM_BODY} octets")
-    except ClientDisconnect as error:
-        raise InvalidRequest("the body ended early") from error
-    return bytes(body)
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+"""What OpenAPI says of the token endpoint, which reads its form itself."""
+
+from typing import Any, Final
+
+from fastapi import Security
+from fastapi.security import HTTPBasic
+
+from auth_service.grants import GRANTS
+from auth_service.parameters import MEDIA_TYPE
+from shared.errors import (
+    ContentTooLarge,
+    InvalidClient,
+    InvalidGrant,
+    InvalidRequest,
+    InvalidScope,
+    InvalidTarget,
+    TemporarilyUnavailable,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+)
+from shared.http.openapi import Responses, refusals
+
+# For the document only: the endpoint is reached past dependencies.
+CLIENT_SECRET_BASIC: Final = Security(
+    HTTPBasic(
+        scheme_name="client_secret_basic",
+        description="`client_id` and `client_secret` (RFC 6749 §2.3.1). A client that has no "
+        "secret leaves the password empty.",
+        auto_error=False,
+    )
+)
+
+
+def _text(description: str, example: str, **also: object) -> dict[str, Any]:
+    return {
+        "type": "string",
+        "description": description,
+        "examples": [example],
+        "pattern": r"^[^\x00]*$",
+        **also,
+    }
+
+
+_FORM: Final = {
+    "type": "object",
+    "required": ["grant_type"],
+    "properties": {
+        "grant_type": {
+            "type": "string",
+            "enum": list(GRANTS),
+            "description": "What is exchanged for a token.",
+        },
+        "scope": _text(
+            "What is asked for, separated by spaces; by default all that the client may have, "
+            "except `admin`.",
+            "notes:read notes:write",
+        ),
+        "resource": _text(
+            "Where the token is to be used (RFC 8707); there is one choice.",
+            "http://127.0.0.1:8080",
+        ),
+        "client_id": _text("Who asks, unless HTTP Basic says so.", "notes-web"),
+        "client_secret": _text("The secret, unless HTTP Basic has it.", "from clients create"),
+        "username": _text("For `password`: the user's name.", "alice"),
+        "password": _text("For `password`.", "seven green apples", format="password"),
+        "refresh_token": _text("For `refresh_token`: the newest one.", "aknOu42HSzyoWwDY"),
+    },
+}
+_EXAMPLES: Final = {
+    "client_credentials": {
+        "summary": "A client for itself",
+        "value": {"grant_type": "client_credentials", "scope": "notes:read"},
+    },
+    "password": {
+        "summary": "A user by name and password (first-party clients only)",
+        "value": {
+            "grant_type": "password",
+            "username": "alice",
+            "password": "seven green apples",
+        },
+    },
+    "refresh_token": {
+        "summary": "A user again, without a password",
+        "value": {"grant_type": "refresh_token", "refresh_token": "aknOu42HSzyoWwDY"},
+    },
+}
+BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {MEDIA_TYPE: {"schema": _FORM, "examples": _EXAMPLES}},
+    }
+}
+
+_TOKEN_RESPONSE: Final = {
+    "type": "object",
+    "required": ["access_token", "token_type", "expires_in", "scope"],
+    "properties": {
+        "access_token": {"type": "string", "description": "A JWT (RFC 9068)."},
+        "token_type": {"type": "string", "const": "Bearer"},
+        "expires_in": {"type": "integer", "minimum": 1, "description": "In seconds."},
+        "scope": {"type": "string", "description": "What was granted."},
+        "refresh_token": {
+            "type": "string",
+            "description": "For users, if the client may refresh; each works once.",
+        },
+    },
+    "examples": [
+        {
+            "access_token": "eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6Ii4uLiJ9.e30.c2ln",
+            "token_type": "Bearer",
+            "expires_in": 300,
+            "scope": "notes:read notes:write",
+            "refresh_token": "aknOu42HSzyoWwDYlXKhWgAAAAFixNb1AGQckQeTGG81GtICV6psN2lL17b9iPdtyCo",
+        }
+    ],
+}
+RESPONSES: Final[Responses] = {
+    200: {
+        "description": "The tokens (RFC 6749 §5.1).",
+        "headers": {
+            "Cache-Control": {"schema": {"type": "string", "const": "no-store"}, "required": True}
+        },
+        "content": {"application/json": {"schema": _TOKEN_RESPONSE}},
+    },
+    **refusals(
+        ContentTooLarge,
+        InvalidClient,
+        InvalidGrant,
+        InvalidRequest,
+        InvalidScope,
+        InvalidTarget,
+        TemporarilyUnavailable,
+        UnauthorizedClient,
+        UnsupportedGrantType,
+    ),
+}
