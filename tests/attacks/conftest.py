@@ -1,6 +1,5 @@
 """The verifier under attack, and the naive one that shows what each attack can do."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,11 +7,9 @@ import pytest
 from shared.access_token import AccessTokenVerifier
 from tests.attacks.attack import EVIL
 from tests.attacks.flaws import Flaw
-from tests.attacks.naive import NaiveVerifier
+from tests.attacks.naive import Naive, NaiveVerifier
 from tests.attacks.naive_signature import NaiveSignature
 from tests.attacks.world import AUDIENCE, ISSUER, Keys, World, the_world
-
-Naive = Callable[[Flaw], NaiveVerifier]
 
 
 @pytest.fixture(scope="session")

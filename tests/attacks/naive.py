@@ -8,6 +8,7 @@ standard library alone and shares no code with the verifier that it is compared 
 import base64
 import json
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -173,6 +174,9 @@ class NaiveVerifier:
         audiences = aud if isinstance(aud, list) else [aud]
         if self._audience not in audiences or not all(isinstance(one, str) for one in audiences):
             raise Refused("aud")
+
+
+Naive = Callable[[Flaw], NaiveVerifier]  # makes one with these flaws
 
 
 def _guessed_json(octets: bytes) -> Any:

@@ -13,7 +13,6 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from resource_service.jwks import KeySetRefused, read_key_set
 from shared.jws import KeyRefused, VerificationKey
 from tests.attacks.flaws import Flaw
 from tests.attacks.naive_signature import RS256_PREFIX, NaiveSignature
@@ -181,27 +180,3 @@ def test_a_key_for_something_else_is_refused(world: World, changes: Jwk, expecte
 @pytest.mark.parametrize("value", [None, [], "RSA", 1, True, [["kty", "RSA"]], {}])
 def test_what_is_no_jwk_is_refused(value: object) -> None:
     assert refusal(value) is not None
-
-
-def key_set(*keys: object) -> bytes:
-    return json.dumps({"keys": keys}).encode()
-
-
-def test_one_bad_key_does_not_lose_the_good_ones(world: World) -> None:
-    weak = public_jwk(world.issuer.public.public_numbers().n, 3)
-    bad = [None, "x", {}, {"kty": "oct", "k": "AAAA", "kid": "o"}, weak]
-    assert set(read_key_set(key_set(*bad, world.issuer.jwk, *bad))) == {world.issuer.kid}
-
-
-def test_of_two_keys_with_one_kid_neither_is_used(world: World) -> None:
-    """Nothing says which is meant, and an attacker may be one of those who answer."""
-    other = world.attacker.jwk | {"kid": world.issuer.kid}
-    keys = [world.issuer.jwk, other, world.retired.jwk]
-    assert set(read_key_set(key_set(*keys))) == {world.retired.kid}
-    assert set(read_key_set(key_set(*reversed(keys)))) == {world.retired.kid}
-    with pytest.raises(KeySetRefused):
-        read_key_set(key_set(world.issuer.jwk, other))
-
-
-def test_the_same_key_twice_is_one_key(world: World) -> None:
-    assert set(read_key_set(key_set(world.issuer.jwk, world.issuer.jwk))) == {world.issuer.kid}

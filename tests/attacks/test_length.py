@@ -1,4 +1,4 @@
-"""Long tokens are refused by their length, before anything is read (RFC 8725 §3.11)."""
+"""Long tokens are refused by their length, before anything is read (CVE-2025-61920)."""
 
 import time
 
@@ -6,8 +6,8 @@ import pytest
 
 from shared.access_token import MAXIMUM_LENGTH, AccessTokenVerifier
 from tests.attacks.attack import MALFORMED, TOO_LONG
-from tests.attacks.conftest import Naive
 from tests.attacks.flaws import Flaw
+from tests.attacks.naive import Naive
 from tests.attacks.world import World, refusal, text
 
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.access_token import AccessTokenVerifier
-from tests.attacks.conftest import Naive
 from tests.attacks.flaws import Flaw, Refused
+from tests.attacks.naive import Naive
 from tests.attacks.world import AUDIENCE, ISSUER, Keys, refusal, the_world
 
 BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

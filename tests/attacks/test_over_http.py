@@ -92,6 +92,19 @@ async def test_a_malformed_header_is_refused_though_its_token_is_good(
     assert ("error=" in challenge) == (error != "unauthorized")
 
 
+@pytest.mark.parametrize("scope", ["", "notes:write", "notes:readx", "notes:read\tx", "NOTES:READ"])
+async def test_a_good_token_without_the_scope_is_told_what_it_lacks(
+    world: World, resource: httpx.AsyncClient, scope: str
+) -> None:
+    """RFC 6750 §3.1: 403, and the scope that would do."""
+    token = world.token(claims=world.claims(scope=scope))
+    response = await resource.get("/notes", headers=bearer(token))
+    assert (response.status_code, response.json()["error"]) == (403, "insufficient_scope")
+    challenge = response.headers["www-authenticate"]
+    assert 'error="insufficient_scope"' in challenge
+    assert 'scope="notes:read"' in challenge
+
+
 async def test_a_token_in_the_query_or_in_a_cookie_is_not_looked_for(
     world: World, resource: httpx.AsyncClient
 ) -> None:

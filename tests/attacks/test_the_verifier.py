@@ -5,9 +5,8 @@ import pytest
 from shared.access_token import AccessTokenVerifier
 from shared.errors import InvalidToken
 from tests.attacks.attack import Attack
-from tests.attacks.conftest import Naive
 from tests.attacks.flaws import Flaw, Refused
-from tests.attacks.naive import NaiveVerifier
+from tests.attacks.naive import Naive, NaiveVerifier
 from tests.attacks.table import ATTACKS
 from tests.attacks.world import Keys, World
 
