@@ -10,7 +10,7 @@ from rich.console import Console
 from stack.errors import StackError
 from stack.layout import Ports, Settings
 from stack.processes import REPOSITORY
-from stack.screen import welcome
+from stack.screen import new_console, welcome
 from stack.stack import Stack
 
 STATE = REPOSITORY / ".sealgate"
@@ -18,7 +18,7 @@ STATE = REPOSITORY / ".sealgate"
 
 def main() -> int:
     """Run until a signal; return the exit code."""
-    console = Console(highlight=False)
+    console = new_console()
     try:
         return asyncio.run(_run(console))
     except StackError as error:

@@ -19,8 +19,8 @@ class Front:
 
     A request that could not be delivered at all goes to the next upstream for up to `try_for`
     seconds. One that may have been delivered is repeated only if it is a GET: nobody's POST is
-    replayed. `answer_within` (seconds) bounds the wait for an answer; it is shorter than
-    `try_for` where a frozen replica's GET should still find another one.
+    replayed. `answer_within` (seconds) bounds the wait for an answer; where it is shorter than
+    `try_for`, a GET that a frozen replica took still finds another one.
     """
 
     port: int
@@ -40,13 +40,15 @@ def executable() -> str:
     return found
 
 
-def caddyfile(fronts: Sequence[Front], storage: Path) -> str:
+def caddyfile(fronts: Sequence[Front], storage: Path, *, slowest_sender: float = 10.0) -> str:
     """Return a Caddyfile for these fronts; all of them listen on loopback only.
 
-    No admin port, no automatic certificates, nothing written outside `storage`. Slow senders
-    are cut off in 10 s: uvicorn itself would wait for them for ever.
+    No admin port, no automatic certificates, nothing written outside `storage`. A request whose
+    head or body takes longer than `slowest_sender` seconds is given up, and no upstream has seen
+    it: uvicorn itself would wait for ever.
     """
-    return _GLOBAL.format(storage=storage) + "".join(_site(front) for front in fronts)
+    top = _GLOBAL.format(storage=storage, slowest_sender=f"{slowest_sender:g}")
+    return top + "".join(_site(front) for front in fronts)
 
 
 _GLOBAL: Final = """{{
@@ -57,12 +59,13 @@ _GLOBAL: Final = """{{
 	grace_period 5s
 	servers {{
 		timeouts {{
-			read_header 10s
-			read_body 10s
+			read_header {slowest_sender}s
+			read_body {slowest_sender}s
 			write 30s
 			idle 60s
 		}}
 		max_header_size 16KB
+		enable_full_duplex
 		protocols h1
 	}}
 	log {{
@@ -79,6 +82,8 @@ _GLOBAL: Final = """{{
 
 # The upstreams close idle connections after 5 s; Caddy must be first, or a POST meets a
 # connection that is just being closed.
+# Requests are buffered, so an upstream never waits for a slow sender. There is no passive health
+# check: anybody could have healthy replicas shut out with it, by requests that are made to fail.
 _SITE: Final = """
 http://:{port} {{
 	bind 127.0.0.1
@@ -93,7 +98,8 @@ http://:{port} {{
 		health_uri {health_path}
 		health_interval 1s
 		health_timeout 1s
-{passive}		transport http {{
+		request_buffers 1MB
+		transport http {{
 			dial_timeout 1s
 			response_header_timeout {answer_within}s
 			keepalive 3s
@@ -118,10 +124,6 @@ http://:{port} {{
 	}}
 }}
 """
-# With one upstream there is no better one to turn to, so a slow answer must not shut it out.
-_PASSIVE: Final = """		fail_duration 5s
-		max_fails 1
-"""
 _POLICIES: Final[dict[Policy, str]] = {
     "round_robin": "round_robin",
     "cookie": f"cookie {AFFINITY_COOKIE} {{\n\t\t\tfallback round_robin\n\t\t}}",
@@ -136,5 +138,4 @@ def _site(front: Front) -> str:
         health_path=front.health_path,
         try_for=f"{front.try_for:g}",
         answer_within=f"{front.answer_within:g}",
-        passive=_PASSIVE if len(front.upstreams) > 1 else "",
     )

@@ -15,7 +15,7 @@ from stack.processes import REPOSITORY
 
 T = TypeVar("T")
 
-_SCOPES: Final = ("notes:read", "notes:write")
+_SCOPE: Final = "notes:read notes:write"
 _USER_GRANTS: Final = ("password", "refresh_token")
 
 
@@ -86,9 +86,7 @@ def _new_client(name: str, title: str, grants: Sequence[str]) -> list[str]:
     command = ["clients", "create", name, "--name", title, "--first-party", "--json"]
     for grant in grants:
         command += ["--grant", grant]
-    for scope in _SCOPES:
-        command += ["--scope", scope]
-    return command
+    return [*command, "--scope", _SCOPE]
 
 
 async def _admin(environment: Mapping[str, str], command: list[str], given: str = "") -> str:

@@ -1,7 +1,7 @@
 """Where a stack listens, and what may differ from one stack to the next."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -44,9 +44,9 @@ class Settings:
     the place of the embedded server.
     """
 
-    auth: Mapping[str, str] = NOTHING
-    resource: Mapping[str, str] = NOTHING
+    auth: Mapping[str, str] = field(default_factory=dict)
+    resource: Mapping[str, str] = field(default_factory=dict)
     restart: bool = True
-    postgres: Mapping[str, str] = NOTHING
+    postgres: Mapping[str, str] = field(default_factory=dict)
     auth_database_url: str | None = None
     resource_database_url: str | None = None

@@ -34,7 +34,8 @@ class Process:
     """One program, running or not, with its log file.
 
     With `restart` it is started again whenever it ends without being asked to, once it has
-    been ready. `tell` gets a line about each such event. Start it from the main thread: `tether.py` says why.
+    been ready. `tell` gets a line about each such event. Start it from the main thread:
+    `tether.py` says why.
     """
 
     def __init__(
@@ -91,8 +92,9 @@ class Process:
         await self._forget()
         if self._process is None:
             return
-        self.signal(signal.SIGTERM)
+        # A frozen process is thawed first: after SIGTERM it may be gone before we signal again.
         self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
         try:
             await asyncio.wait_for(self._process.wait(), _STOPPED_WITHIN)
         except TimeoutError:

@@ -7,13 +7,17 @@ from rich.table import Table
 from stack.stack import Stack
 
 
+def new_console() -> Console:
+    """Return a console; in a pipe there is no width to keep to, so a line stays a line."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=160)
+
+
 def welcome(console: Console, stack: Stack) -> None:
     """Print it; the passwords are random ones of this machine's own demo accounts."""
-    # In a pipe there is no width to keep to: a line stays a line.
-    width = console.width if console.is_terminal else 160
-    console.print(Rule("[bold green]Sealgate is up", style="green"), width=min(width, 100))
+    console.print(Rule("[bold green]Sealgate is up", style="green"), width=min(console.width, 100))
     for table in (_places(stack), _accounts(stack), _next_steps(stack)):
-        console.print(table, width=width)
+        console.print(table)
         console.print()
     console.print("[bold]Ctrl-C[/] stops everything and keeps the data.")
 
