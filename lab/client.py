@@ -52,6 +52,14 @@ class Response:
         """Return the first value of a header, or None."""
         return next((value for known, value in self.headers if known == name), None)
 
+    @property
+    def error(self) -> str:
+        """The error code of a refusal (RFC 6749 §5.2), or empty."""
+        try:
+            return str(self.json().get("error", ""))
+        except msgspec.DecodeError:
+            return ""
+
     def json(self) -> dict[str, object]:
         """Return the body's JSON object, or raise `msgspec.DecodeError`."""
         return msgspec.json.decode(self.body, type=dict[str, object])

@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from math import ceil
 from typing import Final
 
 from rich.text import Text
 
 from lab.load import Shot
+from lab.timeline import Event
 
 SLICE: Final = 0.25  # seconds
 COLUMNS: Final = 60  # slices in one line: 15 seconds
-_MARGIN: Final = 15  # characters left of the first slice
+_MARGIN: Final = 14  # characters left of the first slice
 _USUAL: Final = ("200", "401", "5xx")  # always drawn; other outcomes only if there were any
 _STYLES: Final = {"200": "green", "401": "red", "5xx": "yellow"}
 
@@ -42,18 +44,22 @@ def outcome(shot: Shot) -> str:
     return "5xx" if shot.status >= 500 else str(shot.status)
 
 
-def draw(lanes: Sequence[Lane], events: Sequence[tuple[float, str]], page: int) -> Text:
-    """Draw one page of `COLUMNS` slices; `events` are (seconds, one letter)."""
+def draw(lanes: Sequence[Lane], events: Sequence[Event], page: int, until: float) -> Text:
+    """Draw one page of `COLUMNS` slices, with the letters of events above them.
+
+    Slices that begin later than `until` seconds after the start are left blank.
+    """
     first = page * COLUMNS
+    end = min(first + COLUMNS, ceil(until / SLICE))
     text = Text(no_wrap=True)
     text.append(f"{'seconds':<{_MARGIN}}{_axis(first)}\n", "dim")
     text.append(f"{'':<{_MARGIN}}{_marks(events, first)}\n", "bold")
     for lane in lanes:
         for of in lane.outcomes():
-            text.append(f"{lane.name if of == '200' else '':<9}", "bold")
+            text.append(f"{lane.name if of == _USUAL[0] else '':<9}", "bold")
             style = _STYLES.get(of, "magenta")
             text.append(f"{of:<{_MARGIN - 9}}", style)
-            for column in range(first, first + COLUMNS):
+            for column in range(first, end):
                 count = lane.count(of, column)
                 text.append(_digit(count), style if count else "dim")
             text.append("\n")
@@ -69,10 +75,10 @@ def _axis(first: int) -> str:
     return "".join(f"{second:<{round(1 / SLICE)}}" for second in seconds)
 
 
-def _marks(events: Sequence[tuple[float, str]], first: int) -> str:
+def _marks(events: Sequence[Event], first: int) -> str:
     marks = [" "] * COLUMNS
-    for seconds, letter in events:
-        column = int(seconds / SLICE) - first
+    for event in events:
+        column = int(event.seconds / SLICE) - first
         if 0 <= column < COLUMNS:
-            marks[column] = letter
+            marks[column] = event.letter
     return "".join(marks)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from lab.client import Client, NoAnswer, Request
-from lab.load import fire
+from lab.load import Shot, fire
 
 STALL = 0.6  # seconds
 
@@ -64,7 +64,7 @@ async def test_latency_counts_from_when_a_request_was_due_so_a_stall_shows_in_fu
 
 
 async def test_every_shot_is_seen_once_as_it_returns_and_names_its_replica() -> None:
-    seen = []
+    seen: list[Shot] = []
     async with _server() as url, Client() as client:
         shots = await fire(client, Request("GET", url), rate=500, count=50, seen=seen.append)
 
