@@ -25,6 +25,15 @@ class Ports:
         auth, auth_process, resource, *rest = free_ports(3 + replicas)
         return cls(auth, auth_process, resource, tuple(rest))
 
+    @classmethod
+    def parse(cls, text: str) -> "Ports":
+        """Read `AUTH,AUTH_PROCESS,RESOURCE,REPLICA,…`, or raise `ValueError`."""
+        auth, auth_process, resource, *replicas = (int(word) for word in text.split(","))
+        ports = (auth, auth_process, resource, *replicas)
+        if not replicas or len(set(ports)) < len(ports) or not all(0 < p < 65536 for p in ports):
+            raise ValueError("at least four different ports")
+        return cls(auth, auth_process, resource, tuple(replicas))
+
     def purposes(self) -> dict[int, str]:
         """Return what each port is for."""
         return {

@@ -32,7 +32,8 @@ def require_free(port: int, purpose: str) -> None:
             if error.errno != errno.EADDRINUSE:
                 raise StackError(f"port {port} ({purpose}) cannot be used: {error}") from None
             raise StackError(
-                f"port {port} ({purpose}) is in use{_holder(port)}: stop that first"
+                f"port {port} ({purpose}) is in use{_holder(port)}: stop that first, or name other"
+                " ports, as in `make run ARGS='--ports 9000,9001,9080,9081,9082'`"
             ) from None
 
 

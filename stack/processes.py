@@ -78,7 +78,8 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal if it runs: SIGSTOP freezes it, SIGCONT thaws it, SIGKILL is a crash."""
         if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(number)
+            with suppress(ProcessLookupError):  # it ended a moment ago
+                self._process.send_signal(number)
 
     async def kill(self) -> None:
         """End it by SIGKILL and leave it dead until `start`."""

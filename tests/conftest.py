@@ -12,7 +12,9 @@ import asyncpg
 import pytest
 
 from shared.database import migrate
+from stack.layout import Ports, Settings
 from stack.postgres import EmbeddedPostgres
+from stack.stack import Stack
 
 REPOSITORY = Path(__file__).parent.parent
 # The data of a test is thrown away: no waiting for the disk.
@@ -40,6 +42,13 @@ def postgres(state_folder: Path) -> Iterator[EmbeddedPostgres]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+async def system(state_folder: Path) -> AsyncIterator[Stack]:
+    """A whole running stack on free ports, for tests that leave its processes alone."""
+    async with Stack(state_folder / "system", Ports.free(), Settings(postgres=QUICK)) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")

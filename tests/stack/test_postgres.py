@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from stack import postgres_installation
 from stack.errors import StackError
 from stack.postgres import EmbeddedPostgres
+from tests.processes import alive, wait_until
 
 QUICK = {"fsync": "off"}
 SUPERVISOR = """
@@ -32,20 +32,6 @@ time.sleep(600)
 def new_state(state_folder: Path, request: pytest.FixtureRequest) -> Path:
     path: Path = state_folder / request.node.name
     return path
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 async def test_data_is_there_after_a_stop_and_a_start(new_state: Path) -> None:
