@@ -24,8 +24,11 @@ from shared.http import documentation, errors, methods, openapi
 _LOG = logging.getLogger(__name__)
 _DESCRIPTION: Final = """
 Access tokens are JWTs (RFC 9068), signed with RS256; whoever has the public keys can verify them
-alone. Every refusal has one shape: `error`, for programs, and mostly `error_description`, for
-people.
+alone.
+
+To try it here: press **Authorize** and give a client's id and secret, open *Get tokens* and press
+**Try it out**. Every refusal has one shape: `error`, for programs, and mostly
+`error_description`, for people.
 """
 _TAGS: Final = [
     {"name": "tokens", "description": "Where log-ins become tokens."},

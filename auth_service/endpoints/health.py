@@ -29,14 +29,22 @@ class Readiness(BaseModel):
     status: Literal["ready"] = "ready"
 
 
-@router.get("/live", summary="Is it alive?", responses=refusals(InvalidRequest))
+@router.get(
+    "/live",
+    summary="Is it alive?",
+    response_description="It is.",
+    responses=refusals(InvalidRequest),
+)
 async def live() -> Liveness:
     """Return 200 as long as the process answers at all; if it does not, restart it."""
     return Liveness()
 
 
 @router.get(
-    "/ready", summary="Is it ready?", responses=refusals(InvalidRequest, TemporarilyUnavailable)
+    "/ready",
+    summary="Is it ready?",
+    response_description="It is.",
+    responses=refusals(InvalidRequest, TemporarilyUnavailable),
 )
 async def ready(request: Request) -> Readiness:
     """Return 200 once the signing keys are at hand; until then, send requests elsewhere.

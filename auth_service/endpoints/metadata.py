@@ -46,8 +46,18 @@ class Metadata(BaseModel):
     service_documentation: str
 
 
-@router.get(PATHS[0], summary="Metadata (RFC 8414)", operation_id="read_oauth_metadata")
-@router.get(PATHS[1], summary="Metadata (OpenID)", operation_id="read_openid_configuration")
+@router.get(
+    PATHS[0],
+    summary="Metadata (RFC 8414)",
+    response_description="The metadata.",
+    operation_id="read_oauth_metadata",
+)
+@router.get(
+    PATHS[1],
+    summary="Metadata (OpenID)",
+    response_description="The metadata.",
+    operation_id="read_openid_configuration",
+)
 async def metadata(request: Request, response: Response) -> Metadata:
     """Return what this issuer offers, and where; both addresses have the same document.
 

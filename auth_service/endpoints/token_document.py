@@ -31,14 +31,11 @@ CLIENT_SECRET_BASIC: Final = Security(
 )
 
 
-def _text(description: str, example: str, **also: object) -> dict[str, Any]:
-    return {
-        "type": "string",
-        "description": description,
-        "examples": [example],
-        "pattern": r"^[^\x00]*$",
-        **also,
-    }
+def _text(description: str, **also: object) -> dict[str, Any]:
+    # An empty parameter is an absent one (RFC 6749 §3.1); without this default the docs page
+    # would make up a value for each.
+    fixed = {"type": "string", "pattern": r"^[^\x00]*$", "default": ""}
+    return {**fixed, "description": description, **also}
 
 
 _FORM: Final = {
@@ -51,19 +48,18 @@ _FORM: Final = {
             "description": "What is exchanged for a token.",
         },
         "scope": _text(
-            "What is asked for, separated by spaces; by default all that the client may have, "
-            "except `admin`.",
-            "notes:read notes:write",
+            "What is asked for, separated by spaces, such as `notes:read notes:write`; by default "
+            "all that the client may have, except `admin`."
         ),
         "resource": _text(
-            "Where the token is to be used (RFC 8707); there is one choice.",
-            "http://127.0.0.1:8080",
+            "Where the token is to be used (RFC 8707), such as `http://127.0.0.1:8080`; there is "
+            "one choice."
         ),
-        "client_id": _text("Who asks, unless HTTP Basic says so.", "notes-web"),
-        "client_secret": _text("The secret, unless HTTP Basic has it.", "from clients create"),
-        "username": _text("For `password`: the user's name.", "alice"),
-        "password": _text("For `password`.", "seven green apples", format="password"),
-        "refresh_token": _text("For `refresh_token`: the newest one.", "aknOu42HSzyoWwDY"),
+        "client_id": _text("Who asks, unless HTTP Basic says so."),
+        "client_secret": _text("The secret, unless HTTP Basic has it."),
+        "username": _text("For `password`: the user's name."),
+        "password": _text("For `password`: the user's password.", format="password"),
+        "refresh_token": _text("For `refresh_token`: the newest one."),
     },
 }
 _EXAMPLES: Final = {

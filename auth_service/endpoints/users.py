@@ -72,6 +72,7 @@ class PasswordChange(BaseModel):
 @router.post(
     "",
     summary="Register",
+    response_description="The new user.",
     status_code=HTTPStatus.CREATED,
     responses=refusals(*_BODY, AccessDenied, Conflict),
 )
@@ -94,6 +95,7 @@ async def register(
 @router.put(
     "/{username}/password",
     summary="Change a password",
+    response_description="It is changed.",
     status_code=HTTPStatus.NO_CONTENT,
     responses=refusals(*_BODY, AccessDenied),
 )
