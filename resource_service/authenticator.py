@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from shared.access_token import AccessToken, AccessTokenVerifier
 from shared.bearer import bearer_token
-from shared.errors import InvalidRequest, OAuthError
+from shared.errors import InvalidRequest, MissingToken, OAuthError
 
 Scope = MutableMapping[str, Any]  # of ASGI: what is known of a request before its body
 
@@ -22,27 +22,48 @@ class Authenticator(Protocol):
 class BearerAuthenticator:
     """Verifies the token in the Authorization header (RFC 6750 §2.1), and counts.
 
-    Reads the raw ASGI headers: this runs for every request.
+    Reads the raw ASGI headers, and a header that bore a good token is not parsed again: this
+    runs for every request. The token itself is verified every time.
     """
 
-    def __init__(self, verifier: AccessTokenVerifier) -> None:
+    def __init__(self, verifier: AccessTokenVerifier, *, remember: int = 4096) -> None:
         self.accepted = 0
         self.refused: Counter[tuple[str, str]] = Counter()  # by error code and description
         self._verify = verifier.verify
+        self._remember = remember
+        self._tokens: dict[bytes, str] = {}
 
     async def authenticate(self, scope: Scope) -> AccessToken:
         """Return the verified token, or raise what `bearer_token` and the verifier raise."""
         try:
-            token = await self._verify(bearer_token(_authorization(scope["headers"])))
+            header = _authorization(scope["headers"])
+            token = self._tokens.get(header)
+            if token is None:
+                access_token = await self._authenticate_newcomer(header)
+            else:
+                access_token = await self._verify(token)
         except OAuthError as error:
             self.refused[error.error, error.description] += 1
             raise
         self.accepted += 1
-        return token
+        return access_token
+
+    async def _authenticate_newcomer(self, header: bytes) -> AccessToken:
+        token = bearer_token(header.decode("latin-1"))
+        access_token = await self._verify(token)
+        if len(self._tokens) >= self._remember:
+            self._tokens.clear()  # they come back with their next request
+        self._tokens[header] = token
+        return access_token
 
 
-def _authorization(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    values = [value for name, value in headers if name == b"authorization"]
-    if len(values) > 1:  # RFC 9110 §5.3: not a list, so it may not be repeated
-        raise InvalidRequest("more than one Authorization header")
-    return values[0].decode("latin-1") if values else None
+def _authorization(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    found = None
+    for name, value in headers:
+        if name == b"authorization":
+            if found is not None:  # RFC 9110 §5.3: it is not a list
+                raise InvalidRequest("more than one Authorization header")
+            found = value
+    if found is None:
+        raise MissingToken(reason="no Authorization header")
+    return found

@@ -26,6 +26,7 @@ UNAVAILABLE: Final = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.UndefinedTableError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server's farewell arrived on an idle connection
     OSError,
     TimeoutError,
 )

@@ -53,7 +53,7 @@ class Database:
         if self._pool is None or not self._migrated:
             raise TemporarilyUnavailable("the database is not ready", retry_after=2)
         try:
-            async with self._pool.acquire(timeout=5) as connection:
+            async with self._pool.acquire() as connection:
                 yield connection
         except UNAVAILABLE as error:
             self.state = "unreachable"

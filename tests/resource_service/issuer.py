@@ -91,3 +91,10 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         httpx.AsyncClient(transport=transport, base_url=AUDIENCE) as http,
     ):
         yield http
+
+
+def refused(response: httpx.Response) -> tuple[int, str]:
+    """Return status and error code of a refusal, after checking what all refusals share."""
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["x-replica"] == "replica-1"
+    return response.status_code, response.json()["error"]
