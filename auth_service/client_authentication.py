@@ -29,7 +29,7 @@ async def authenticate_client(
     checked, since registration does not ask.
     """
     client_id, secret = _credentials(authorization, parameters)
-    client = await clients.find(server.db, client_id)
+    client = await clients.find(server.lookups, client_id)
     expected = (
         _NO_SECRET if client is None or client.secret_sha256 is None else client.secret_sha256
     )

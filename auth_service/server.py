@@ -15,6 +15,7 @@ from auth_service.metrics import Metrics
 from auth_service.passwords import Passwords
 from auth_service.refresh_tokens import RefreshTokens
 from auth_service.settings import Settings
+from auth_service.store.lookups import Lookups
 from shared.database import Pool, create_pool
 
 _CLOSE_WITHIN: Final = 3.0  # seconds, for statements under way
@@ -26,6 +27,7 @@ class AuthorizationServer:
 
     settings: Settings
     db: Pool
+    lookups: Lookups
     key_encryption_key: KeyEncryptionKey
     keys: KeyRing
     refresh_tokens: RefreshTokens
@@ -58,10 +60,12 @@ async def open_server(
     passwords = Passwords(settings)
     db = create_pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
     await db
+    lookups = Lookups(db)
     try:
         yield AuthorizationServer(
             settings=settings,
             db=db,
+            lookups=lookups,
             key_encryption_key=key_encryption_key,
             keys=KeyRing(settings, key_encryption_key, now),
             refresh_tokens=RefreshTokens(),
@@ -72,6 +76,8 @@ async def open_server(
     finally:
         passwords.close()
         try:
-            await asyncio.wait_for(db.close(), _CLOSE_WITHIN)
+            async with asyncio.timeout(_CLOSE_WITHIN):
+                await lookups.close()
+                await db.close()
         except TimeoutError:
             db.terminate()

@@ -6,6 +6,7 @@ from datetime import datetime
 import asyncpg
 
 from auth_service.store import Database
+from auth_service.store.lookups import Lookups
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ _COLUMNS = (
 _FIND = f"SELECT {_COLUMNS} FROM clients WHERE client_id = $1"  # noqa: S608 - a constant
 
 
-async def find(db: Database, client_id: str) -> Client | None:
+async def find(db: "Database | Lookups", client_id: str) -> Client | None:
     """Return the client with this `client_id`, disabled or not."""
     row = await db.fetchrow(_FIND, client_id)
     return None if row is None else _client(row)
