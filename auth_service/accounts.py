@@ -63,7 +63,7 @@ async def change_password(
     password_hash = await server.passwords.hash(new_password)
     now = server.time()
     async with server.db.acquire() as connection, connection.transaction():
-        if not await users.change_password(connection, user, password_hash, now):
+        if not await users.change_password(connection, user, password_hash):
             raise AccessDenied("wrong user name or password", reason="changed meanwhile")
         await refresh_token_families.revoke_all_of(connection, user.sub, now)
 

@@ -35,7 +35,7 @@ async def password(
     family = Family(uuid.uuid4(), user.sub, scope, server.time(), _AMR, generation=1)
     refreshable = "refresh_token" in client.grant_types
     if refreshable and not await refresh_token_families.begin(
-        server.db, family, client.client_id, user.password_changed_at, server.time()
+        server.db, family, client.client_id, user.password_version, server.time()
     ):
         raise InvalidGrant(reason=f"user {user.sub} was changed during log-in")
     return tokens.for_user(server, family, client.client_id, scope, refreshable=refreshable)

@@ -44,7 +44,11 @@ class Lookups:
     async def _take(self) -> "PoolConnectionProxy[asyncpg.Record]":
         while self._kept:
             connection = self._kept.pop()
-            if not connection.is_closed():
+            try:
+                closed = connection.is_closed()
+            except asyncpg.InterfaceError:  # it broke, and the pool has taken it back already
+                continue
+            if not closed:
                 return connection
             await self._pool.release(connection)
         return await self._pool.acquire()

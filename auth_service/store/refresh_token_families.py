@@ -46,7 +46,7 @@ async def begin(
     db: Database,
     family: Family,
     client_id: str,
-    password_changed_at: datetime,
+    password_version: int,
     now: datetime,
 ) -> bool:
     """Begin a family; False if the user was disabled or has a new password since it was checked.
@@ -60,7 +60,7 @@ async def begin(
             (family_id, sub, client_id, scope, auth_time, amr, generation, created_at, rotated_at)
         SELECT $1, sub, $3, $4, $5, $6, $7, $9, $9
         FROM users
-        WHERE sub = $2 AND disabled_at IS NULL AND password_changed_at = $8
+        WHERE sub = $2 AND disabled_at IS NULL AND password_version = $8
         FOR SHARE
         RETURNING true
         """,
@@ -71,7 +71,7 @@ async def begin(
         family.auth_time,
         family.amr,
         family.generation,
-        password_changed_at,
+        password_version,
         now,
     )
     return begun is not None

@@ -20,20 +20,20 @@ class User:
     sub: uuid.UUID
     username: str
     password_hash: str
-    password_changed_at: datetime
+    password_version: int
     created_at: datetime
     disabled_at: datetime | None
 
 
-_COLUMNS = "sub, username, password_hash, password_changed_at, created_at, disabled_at"
+_COLUMNS = "sub, username, password_hash, password_version, created_at, disabled_at"
 
 
 async def add(db: Database, username: str, password_hash: str, now: datetime) -> User | None:
     """Add a user; None if the name is taken, whatever its case."""
     row = await db.fetchrow(
         f"""
-        INSERT INTO users (sub, username, password_hash, password_changed_at, created_at)
-        VALUES ($1, $2, $3, $4, $4)
+        INSERT INTO users (sub, username, password_hash, created_at)
+        VALUES ($1, $2, $3, $4)
         ON CONFLICT DO NOTHING
         RETURNING {_COLUMNS}
         """,  # noqa: S608 - a constant
@@ -71,7 +71,7 @@ async def rehash(db: Database, user: User, password_hash: str) -> None:
     )
 
 
-async def change_password(db: Database, user: User, password_hash: str, now: datetime) -> bool:
+async def change_password(db: Database, user: User, password_hash: str) -> bool:
     """Store a new password; False if it was changed, or the user disabled, since `user` was read.
 
     A login that has checked the old password is refused from now on; see
@@ -79,14 +79,13 @@ async def change_password(db: Database, user: User, password_hash: str, now: dat
     """
     changed = await db.fetchval(
         """
-        UPDATE users SET password_hash = $2, password_changed_at = $3
-        WHERE sub = $1 AND password_changed_at = $4 AND disabled_at IS NULL
+        UPDATE users SET password_hash = $2, password_version = password_version + 1
+        WHERE sub = $1 AND password_version = $3 AND disabled_at IS NULL
         RETURNING true
         """,
         user.sub,
         password_hash,
-        now,
-        user.password_changed_at,
+        user.password_version,
     )
     return changed is not None
 

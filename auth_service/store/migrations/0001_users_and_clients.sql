@@ -1,11 +1,11 @@
 CREATE TABLE users (
-    sub                 uuid PRIMARY KEY,
-    username            text NOT NULL,
-    password_hash       text NOT NULL,
-    -- Not touched when the same password is only hashed anew.
-    password_changed_at timestamptz NOT NULL,
-    created_at          timestamptz NOT NULL,
-    disabled_at         timestamptz
+    sub              uuid PRIMARY KEY,
+    username         text NOT NULL,
+    password_hash    text NOT NULL,
+    -- Counts the passwords; stays when the same password is only hashed anew.
+    password_version integer NOT NULL DEFAULT 1,
+    created_at       timestamptz NOT NULL,
+    disabled_at      timestamptz
 );
 
 -- Alice and alice are one name, so that nobody can pose as the other.
