@@ -87,7 +87,10 @@ _GLOBAL: Final = """{{
 _SITE: Final = """
 http://:{port} {{
 	bind 127.0.0.1
-	header -Server
+	header {{
+		-Server
+		-Via
+	}}
 	request_body {{
 		max_size 1MB
 	}}
@@ -108,6 +111,7 @@ http://:{port} {{
 	handle_errors {{
 		header {{
 			-Server
+			-Via
 			Cache-Control no-store
 			Content-Type application/json
 		}}

@@ -1,8 +1,18 @@
-"""What tests ask about processes that they did not start themselves (Linux)."""
+"""Processes in tests: the command of `make run`, and what Linux knows about the others."""
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from stack.layout import Ports
+
+
+def run_command(state: Path, ports: Ports) -> list[str]:
+    """Return the command that `make run` runs, for a state folder and ports."""
+    numbers = (ports.auth, ports.auth_process, ports.resource, *ports.replicas)
+    joined = ",".join(map(str, numbers))
+    return [sys.executable, "-m", "stack", "--state", str(state), "--ports", joined]
 
 
 def alive(pid: int) -> bool:

@@ -1,0 +1,45 @@
+"""Both OpenAPI documents against the running services: nothing said is untrue."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from stack.stack import Stack
+
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+PHASES = "examples,coverage,fuzzing,stateful"
+
+
+async def assert_true(url: str, *credentials: str, folder: Path) -> None:
+    """Let schemathesis look for an answer that the document does not allow, the same every time."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        document = (await http.get(f"{url}/openapi.json")).json()
+    operations = sum(len(methods) for methods in document["paths"].values())
+    process = await asyncio.create_subprocess_exec(
+        *(str(Path(sys.executable).with_name("st")), "--config-file", str(CONFIGURATION)),
+        *("run", f"{url}/openapi.json", *credentials),
+        *("--checks", "all", "--phases", PHASES, "--continue-on-failure", "--no-color"),
+        *("--generation-deterministic", "--max-examples", "40"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=folder,
+    )
+    output, _ = await process.communicate()
+    said = output.decode(errors="replace")
+    if process.returncode != 0 or f"Tested: {operations}" not in said:
+        pytest.fail(said, pytrace=False)
+
+
+async def test_the_auth_services_document_is_true(system: Stack, tmp_path: Path) -> None:
+    client = f"{system.demo['DEMO_CLIENT_ID']}:{system.demo['DEMO_CLIENT_SECRET']}"
+    await assert_true(system.auth_url, "--auth", client, folder=tmp_path)
+
+
+async def test_the_resource_services_document_is_true(
+    system: Stack, token: str, tmp_path: Path
+) -> None:
+    bearer = f"Authorization: Bearer {token}"
+    await assert_true(system.api_url, "--header", bearer, folder=tmp_path)
