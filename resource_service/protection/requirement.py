@@ -1,0 +1,83 @@
+"""What an endpoint requires of the token, as a dependency (RFC 6750 §3)."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from fastapi import Request, Security
+
+from resource_service.authenticator import Authenticator, Scope
+from resource_service.protection.document import BEARER, OAUTH2, security
+from shared.access_token import AccessToken
+from shared.bearer import challenge
+from shared.errors import InsufficientScope, OAuthError, TemporarilyUnavailable
+
+# In the ASGI scope of a refused request: the scope that the endpoint requires.
+_REQUIRED: Final = "sealgate.required_scope"
+
+
+@dataclass(frozen=True)
+class Protection:
+    """How one app is protected; found at `app.state.protection`."""
+
+    authenticator: Authenticator
+    issuer: str
+    resource_metadata: str = ""  # where RFC 9728's document is, if the app has one
+    scopes: Mapping[str, str] = field(default_factory=dict)  # each with a description
+
+
+class Requirement:
+    """A dependency that admits tokens with all the scopes it names, and no others."""
+
+    def __init__(self, scope: frozenset[str]) -> None:
+        self.scope = scope
+        self.security = security(scope)
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        # FastAPI reads from this what to hand to `__call__`, and what to show in OpenAPI.
+        self.__signature__ = inspect.Signature(
+            [
+                inspect.Parameter("request", keyword, annotation=Request),
+                inspect.Parameter(
+                    "oauth2", keyword, default=Security(OAUTH2, scopes=sorted(scope))
+                ),
+                inspect.Parameter("bearer", keyword, default=Security(BEARER)),
+            ]
+        )
+
+    async def __call__(self, request: Request, **_documented: None) -> AccessToken:
+        """Admit the request; this is how FastAPI calls it as a dependency."""
+        return await self.admit(request.scope)
+
+    async def admit(self, scope: Scope) -> AccessToken:
+        """Return the caller's token; raises what the authenticator raises, or
+        `InsufficientScope` with every scope that is needed (RFC 6750 §3.1).
+        """
+        try:
+            protection: Protection = scope["app"].state.protection
+            token = await protection.authenticator.authenticate(scope)
+            if not self.scope <= token.scope:
+                raise InsufficientScope(self.scope)
+        except OAuthError:
+            scope[_REQUIRED] = self.scope
+            raise
+        return token
+
+
+def requires(*scope: str) -> Requirement:
+    """Return a dependency that needs all these scopes; none at all: any valid token will do.
+
+    The endpoint gets the `AccessToken`. Not checked: whose the thing is that the endpoint
+    serves; that is the endpoint's business, by `sub`.
+    """
+    return Requirement(frozenset(scope))
+
+
+def challenge_headers(request: Request, error: OAuthError) -> dict[str, str]:
+    """Return the challenge if it was the token that was refused (RFC 6750 §3)."""
+    required = request.scope.get(_REQUIRED)
+    if required is None or isinstance(error, TemporarilyUnavailable):
+        return {}
+    metadata = request.app.state.protection.resource_metadata
+    also = {"resource_metadata": metadata} if metadata else {}
+    return {"www-authenticate": challenge(error, scope=required, **also)}
