@@ -42,6 +42,8 @@ def install(
 ) -> None:
     """Serve the page at /docs; make the app with `docs_url=None, redoc_url=None`.
 
+    The app must be at the root of its origin.
+
     `oauth` prefills the Authorize dialogue (Swagger UI's `initOAuth`: `clientId`, `scopes`, …);
     `connect` names the other origins that the page may call, such as the issuer's.
     """

@@ -1,6 +1,7 @@
 """The docs pages of both services in a real browser, as a person uses them."""
 
 import json
+import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -62,6 +63,15 @@ async def test_a_person_logs_in_and_calls_notes(resource_docs: DocsPage, system:
     assert resource_docs.traffic.complaints == []
 
 
+async def test_a_person_logs_in_from_localhost_too(page: Page, system: Stack) -> None:
+    docs = DocsPage(page, system.api_url.replace("127.0.0.1", "localhost"))
+    await docs.open()
+    await docs.log_in(system.demo["DEMO_USERNAME"], system.demo["DEMO_PASSWORD"])
+    await docs.logged_in()
+    assert (await docs.try_out("get", "/whoami")).status == 200
+    assert docs.traffic.complaints == []
+
+
 async def test_a_wrong_password_is_shown_and_gets_no_token(
     resource_docs: DocsPage, system: Stack
 ) -> None:
@@ -89,6 +99,15 @@ async def test_a_client_authorizes_with_basic_and_gets_a_token(
     answer = await auth_docs.try_out("post", "/token")
     assert answer.status == 200
     assert json.loads(answer.body)["token_type"] == "Bearer"
+
+
+async def test_a_person_registers(auth_docs: DocsPage) -> None:
+    username = f"docs-{secrets.token_hex(4)}"
+    user = {"username": username, "password": secrets.token_urlsafe(15)}
+    answer = await auth_docs.try_out("post", "/users", json.dumps(user))
+    assert answer.status == 201
+    assert json.loads(answer.body)["username"] == username
+    assert auth_docs.traffic.complaints == []
 
 
 async def test_the_metadata_can_be_tried(auth_docs: DocsPage, system: Stack) -> None:
