@@ -98,3 +98,10 @@ def refused(response: httpx.Response) -> tuple[int, str]:
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["x-replica"] == "replica-1"
     return response.status_code, response.json()["error"]
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for something that another process or task does; ten seconds at most."""
+    async with asyncio.timeout(10):
+        while not await condition():  # noqa: ASYNC110 - there is nothing to be told by
+            await asyncio.sleep(0.01)

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from resource_service.app import create_app
 from resource_service.settings import Settings
 from stack.postgres import EmbeddedPostgres
-from tests.resource_service.issuer import Sign, client, refused
+from tests.resource_service.issuer import Sign, client, refused, until
 
 JSON = {"content-type": "application/json"}
 
@@ -34,9 +34,10 @@ async def alice(stored: Settings, sign: Sign) -> AsyncIterator[httpx.AsyncClient
 
 
 async def ready(http: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(10):
-        while (await http.get("/notes")).status_code != 200:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    async def answers() -> bool:
+        return (await http.get("/notes")).status_code == 200
+
+    await until(answers)
 
 
 async def write(http: httpx.AsyncClient, title: str = "Milk", body: str = "Two litres") -> Any:

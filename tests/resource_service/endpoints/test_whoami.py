@@ -1,6 +1,5 @@
 """/whoami, and what every endpoint has in common: challenges, headers, bad input."""
 
-import asyncio
 import time
 from typing import Any
 
@@ -12,7 +11,7 @@ from resource_service.settings import Settings
 from shared.access_token import AccessToken
 from shared.errors import MissingToken
 from shared.jws import SigningKey
-from tests.resource_service.issuer import AUDIENCE, ISSUER, JwksServer, Sign, client, respond
+from tests.resource_service.issuer import AUDIENCE, ISSUER, JwksServer, Sign, client, respond, until
 
 METADATA = f'resource_metadata="{AUDIENCE}/.well-known/oauth-protected-resource"'
 
@@ -139,9 +138,11 @@ async def test_while_the_issuer_was_never_reached_nobody_is_told_that_his_token_
         assert (ready.status_code, ready.json()["error"]) == (503, "temporarily_unavailable")
         assert (await http.get("/health/live")).status_code == 200
         await jwks.start()  # nobody tells the replica
-        async with asyncio.timeout(5):
-            while (await http.get("/health/ready")).status_code != 200:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+
+        async def is_ready() -> bool:
+            return (await http.get("/health/ready")).status_code == 200
+
+        await until(is_ready)
         assert (await http.get("/whoami", headers=bearer(sign()))).status_code == 200
 
 
