@@ -23,7 +23,7 @@ def main() -> int:
     options = _options()
     try:
         return asyncio.run(_run(options.state, options.ports, new_console()))
-    except StackError as error:
+    except (StackError, OSError) as error:
         print(f"Sealgate cannot run: {error}", file=sys.stderr)  # noqa: T201
         return 1
 

