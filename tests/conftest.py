@@ -1,5 +1,6 @@
 """Fixtures for every test: a real PostgreSQL server, and fresh migrated databases on it."""
 
+import base64
 import os
 import secrets
 import shutil
@@ -10,13 +11,20 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
 
+import auth_service.app
+import resource_service.app
+from auth_service.settings import Settings as AuthSettings
+from resource_service.settings import Settings as ResourceSettings
 from shared.database import migrate
 from stack.layout import Ports, Settings
 from stack.postgres import EmbeddedPostgres
 from stack.stack import Stack
 
 REPOSITORY = Path(__file__).parent.parent
+NO_DATABASE = SecretStr("postgresql://nobody@127.0.0.1:1/none")  # for what needs none
 # The data of a test is thrown away: no waiting for the disk.
 QUICK = {
     "fsync": "off",
@@ -77,6 +85,20 @@ async def resource_database_url(
     """The address of a fresh, migrated, empty database of the resource service."""
     async with _copy(postgres, resource_template) as url:
         yield url
+
+
+@pytest.fixture(params=["auth service", "resource service"])
+def unstarted_app(request: pytest.FixtureRequest, tmp_path: Path) -> FastAPI:
+    """An application that was never started."""
+    if request.param == "resource service":
+        settings = ResourceSettings.load(database_url=NO_DATABASE)
+        return resource_service.app.create_app(settings)
+    key_file = tmp_path / "key-encryption-key"
+    key_file.touch(mode=0o600)
+    key_file.write_bytes(base64.urlsafe_b64encode(bytes(32)))
+    return auth_service.app.create_app(
+        AuthSettings.load(database_url=NO_DATABASE, key_encryption_key_file=key_file)
+    )
 
 
 async def _template(postgres: EmbeddedPostgres, name: str, migrations: Path) -> str:

@@ -1,8 +1,6 @@
 """Both OpenAPI documents, walked: every operation is described, with examples and refusals."""
 
-import base64
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,32 +8,13 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-import auth_service.app
-import resource_service.app
-from auth_service.settings import Settings as AuthSettings
-from resource_service.settings import Settings as ResourceSettings
-
 ERROR = {"$ref": "#/components/schemas/Error"}
 NO_DATABASE = SecretStr("postgresql://nobody@127.0.0.1:1/none")  # documents need none
 
 
-@pytest.fixture(params=["auth service", "resource service"])
-def app(request: pytest.FixtureRequest, tmp_path: Path) -> FastAPI:
-    """An application that was never started."""
-    if request.param == "resource service":
-        settings = ResourceSettings.load(database_url=NO_DATABASE)
-        return resource_service.app.create_app(settings)
-    key_file = tmp_path / "key-encryption-key"
-    key_file.touch(mode=0o600)
-    key_file.write_bytes(base64.urlsafe_b64encode(bytes(32)))
-    return auth_service.app.create_app(
-        AuthSettings.load(database_url=NO_DATABASE, key_encryption_key_file=key_file)
-    )
-
-
 @pytest.fixture
-def document(app: FastAPI) -> dict[str, Any]:
-    return app.openapi()
+def document(unstarted_app: FastAPI) -> dict[str, Any]:
+    return unstarted_app.openapi()
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -128,7 +107,9 @@ def test_there_is_no_422(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
-async def test_page_and_document_need_neither_database_nor_keys(app: FastAPI, path: str) -> None:
-    transport = httpx.ASGITransport(app)
+async def test_page_and_document_need_neither_database_nor_keys(
+    unstarted_app: FastAPI, path: str
+) -> None:
+    transport = httpx.ASGITransport(unstarted_app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
         assert (await http.get(path)).status_code == 200
