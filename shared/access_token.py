@@ -1,29 +1,44 @@
 """JWT access tokens as RFC 9068 profiles them: their claims and their verification."""
 
-import json
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Any, Final, NoReturn, Protocol, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeVar
 
 import msgspec
 
-from shared import jws
+from shared import jose_header, jws
 from shared.errors import InvalidToken
 
 TYPE: Final = "at+jwt"
 MAXIMUM_LENGTH: Final = 8192  # characters
-_TYPES: Final = frozenset({TYPE, f"application/{TYPE}"})
+LEEWAY: Final = 30  # seconds
 _HEADERS_REMEMBERED: Final = 64
-# Header members that would change how the token is read: extensions (RFC 7515 §4.1.11,
-# RFC 7797 §3), a nested JWT (RFC 7519 §5.2), encryption and compression (RFC 7516 §4.1).
-_FOREIGN_MEMBERS: Final = frozenset({"crit", "b64", "cty", "enc", "zip"})
+# RFC 9068 §4: anything but at+jwt is refused, so no ID token passes here.
+HEADER_RULES: Final = jose_header.rules(TYPE)
 
 K = TypeVar("K")
 V = TypeVar("V")
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Subject = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]  # OIDC Core §2
 NumericDate = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # seconds since 1970, whole ones
+
+
+class Refusal(StrEnum):
+    """What the client is told: enough to act on, nothing that helps a forger."""
+
+    TOO_LONG = "the token is too long"
+    MALFORMED = "the token is malformed"
+    UNKNOWN_KEY = "the token was not signed by a known key"
+    WRONG_SIGNATURE = "the signature is wrong"
+    MALFORMED_CLAIMS = "the claims are malformed"
+    OTHER_ISSUER = "the token is another issuer's"
+    OTHER_AUDIENCE = "the token is for another audience"
+    BOUND_TO_A_KEY = "the token is not a bearer token"
+    EXPIRED = "the token has expired"
+    FROM_THE_FUTURE = "the token was issued in the future"
+    NOT_YET_VALID = "the token is not valid yet"
 
 
 class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +112,7 @@ class AccessTokenVerifier:
         issuer: str,
         audience: str,
         *,
-        leeway: int = 30,
+        leeway: int = LEEWAY,
         remember: int = 4096,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -119,7 +134,7 @@ class AccessTokenVerifier:
         of reach so that good and bad cannot be told apart.
         """
         if len(token) > MAXIMUM_LENGTH:  # before all else: to look it up is to read it whole
-            raise InvalidToken("the token is too long")
+            raise InvalidToken(Refusal.TOO_LONG)
         seen = self._verified.get(token)
         if seen is not None and self._keys.trusted(seen[1].kid) is seen[1]:
             self._check_dates(seen[0])
@@ -133,41 +148,41 @@ class AccessTokenVerifier:
             kid = self._kids.get(header) or _kid(header)
             signature_octets = jws.decode(signature)
         except (ValueError, RecursionError) as error:
-            raise InvalidToken("the token is malformed", reason=str(error)) from error
+            raise InvalidToken(Refusal.MALFORMED, reason=str(error)) from error
         key = self._keys.trusted(kid) or await self._keys.key(kid)
         if key is None:
-            raise InvalidToken("the token was not signed by a known key", reason=f"kid {kid!r}")
+            raise InvalidToken(Refusal.UNKNOWN_KEY, reason=f"kid {kid!r}")
         if not key.verify(header + b"." + payload, signature_octets):
-            raise InvalidToken("the signature is wrong")
+            raise InvalidToken(Refusal.WRONG_SIGNATURE)
         try:
             access_token = self._decode_claims(_claims(payload))
         except (ValueError, RecursionError) as error:
-            raise InvalidToken("the claims are malformed", reason=str(error)) from error
+            raise InvalidToken(Refusal.MALFORMED_CLAIMS, reason=str(error)) from error
         self._check_claims(access_token)
         self._keep(token, access_token, header, key)
         return access_token
 
     def _check_claims(self, claims: AccessToken) -> None:
         if claims.iss != self._issuer:
-            raise InvalidToken("the token is another issuer's", reason=f"iss {claims.iss!r:.99}")
+            raise InvalidToken(Refusal.OTHER_ISSUER, reason=f"iss {claims.iss!r:.99}")
         audience = claims.aud
         if audience != self._audience and (
             isinstance(audience, str) or self._audience not in audience
         ):
-            raise InvalidToken("the token is for another audience", reason=f"aud {audience!r:.99}")
+            raise InvalidToken(Refusal.OTHER_AUDIENCE, reason=f"aud {audience!r:.99}")
         if claims.cnf is not None:
-            raise InvalidToken("the token is not a bearer token", reason="cnf")
+            raise InvalidToken(Refusal.BOUND_TO_A_KEY, reason="cnf")
         self._check_dates(claims)
 
     def _check_dates(self, claims: AccessToken) -> None:
         """`exp`, `nbf` and `iat` against our clock (RFC 7519 §4.1.4 to §4.1.6)."""
         now = self._now()
         if now >= claims.exp + self._leeway:
-            raise InvalidToken("the token has expired")
+            raise InvalidToken(Refusal.EXPIRED)
         if now < claims.iat - self._leeway:
-            raise InvalidToken("the token was issued in the future", reason=f"iat {claims.iat}")
+            raise InvalidToken(Refusal.FROM_THE_FUTURE, reason=f"iat {claims.iat}")
         if claims.nbf is not None and now < claims.nbf - self._leeway:
-            raise InvalidToken("the token is not valid yet", reason=f"nbf {claims.nbf}")
+            raise InvalidToken(Refusal.NOT_YET_VALID, reason=f"nbf {claims.nbf}")
 
     def _keep(
         self, token: str, access_token: AccessToken, header: bytes, key: jws.VerificationKey
@@ -187,41 +202,12 @@ def _remember(known: dict[K, V], name: K, value: V, *, at_most: int) -> None:
 
 
 def _kid(header: bytes) -> str:
-    """Parse a JOSE header and return its `kid` (RFC 7515 §4); `ValueError` if it is not ours.
-
-    `jku`, `x5u`, `jwk` and `x5c` are never read (RFC 8725 §3.10); any `crit` is refused,
-    since no extension is understood here (RFC 7515 §4.1.11).
-    """
-    members = json.loads(
-        jws.decode(header).decode("utf-8"),
-        object_pairs_hook=_no_repeats,
-        parse_constant=_no_constants,
-    )
-    if not isinstance(members, dict):
-        raise ValueError("the header is not an object")
-    if members.get("alg") != jws.ALGORITHM:
-        raise ValueError(f"alg {members.get('alg')!r:.99}")
-    # RFC 9068 §4: anything but at+jwt is refused, so no ID token passes here.
-    typ = members.get("typ")
-    if not isinstance(typ, str) or typ.lower() not in _TYPES:
-        raise ValueError(f"typ {typ!r:.99}")
-    if foreign := _FOREIGN_MEMBERS & members.keys():
-        raise ValueError(f"not understood: {sorted(foreign)}")
-    kid = members.get("kid")
-    if not jws.is_kid(kid):
-        raise ValueError("kid is missing or malformed")
+    """Parse a JOSE header, check it, and return its `kid`; `ValueError` if it is not ours."""
+    members = jose_header.read(header)
+    for rule in HEADER_RULES:
+        rule.check(members)
+    kid: str = members["kid"]
     return kid
-
-
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a header member is repeated")
-    return members
-
-
-def _no_constants(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _claims(payload: bytes) -> str:
