@@ -19,6 +19,18 @@ NOTE = json.dumps({"title": "From the docs page", "body": "Made by Try it out."}
 
 
 @pytest.fixture
+async def person(system: Stack) -> tuple[str, str]:
+    """The name and password of a new user, who has no notes yet."""
+    username, password = f"person-{secrets.token_hex(4)}", secrets.token_urlsafe(15)
+    async with httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.post(
+            f"{system.auth_url}/users", json={"username": username, "password": password}
+        )
+    assert answer.status_code == 201
+    return username, password
+
+
+@pytest.fixture
 async def resource_docs(page: Page, system: Stack) -> DocsPage:
     docs = DocsPage(page, system.api_url)
     await docs.open()
@@ -47,15 +59,17 @@ async def test_the_page_shows_every_operation_without_a_foreign_request_or_a_com
     assert docs.traffic.complaints == []
 
 
-async def test_a_person_logs_in_and_calls_notes(resource_docs: DocsPage, system: Stack) -> None:
+async def test_a_person_logs_in_and_calls_notes(
+    resource_docs: DocsPage, system: Stack, person: tuple[str, str]
+) -> None:
     assert await resource_docs.client_id() == system.demo["DEMO_PUBLIC_CLIENT_ID"]
-    await resource_docs.log_in(system.demo["DEMO_USERNAME"], system.demo["DEMO_PASSWORD"])
+    await resource_docs.log_in(*person)
     await resource_docs.logged_in()
     made = await resource_docs.try_out("post", "/notes", NOTE)
     listed = await resource_docs.try_out("get", "/notes")
     assert made.status == 201
     assert listed.status == 200
-    assert json.loads(made.body)["id"] in listed.body
+    assert json.loads(listed.body)["notes"] == [json.loads(made.body)]
     assert resource_docs.traffic.hosts == {
         urlsplit(system.api_url).netloc,
         urlsplit(system.auth_url).netloc,
@@ -63,19 +77,22 @@ async def test_a_person_logs_in_and_calls_notes(resource_docs: DocsPage, system:
     assert resource_docs.traffic.complaints == []
 
 
-async def test_a_person_logs_in_from_localhost_too(page: Page, system: Stack) -> None:
+async def test_a_person_logs_in_from_localhost_too(
+    page: Page, system: Stack, person: tuple[str, str]
+) -> None:
     docs = DocsPage(page, system.api_url.replace("127.0.0.1", "localhost"))
     await docs.open()
-    await docs.log_in(system.demo["DEMO_USERNAME"], system.demo["DEMO_PASSWORD"])
+    await docs.log_in(*person)
     await docs.logged_in()
     assert (await docs.try_out("get", "/whoami")).status == 200
     assert docs.traffic.complaints == []
 
 
 async def test_a_wrong_password_is_shown_and_gets_no_token(
-    resource_docs: DocsPage, system: Stack
+    resource_docs: DocsPage, person: tuple[str, str]
 ) -> None:
-    await resource_docs.log_in(system.demo["DEMO_USERNAME"], "not the password")
+    username, _ = person
+    await resource_docs.log_in(username, "not the password")
     assert "invalid_grant" in await resource_docs.refused()
     await resource_docs.close_dialogue()
     assert (await resource_docs.try_out("get", "/notes")).status == 401
