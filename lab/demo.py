@@ -103,13 +103,13 @@ async def _play(narrator: Narrator, folder: Path) -> None:
 
 async def _start(narrator: Narrator, stack: Stack) -> list[Fleet]:
     """Start everything; the sessions' fleet comes first."""
-    with narrator.progress("starting", 3) as advance:
+    fleets = []
+    with narrator.progress(3) as advance:
+        advance(0, "issuer, PostgreSQL, Caddy, four replicas for tokens")
         await stack.start()
-        advance(1)
-        fleets = []
-        for name in ("memory", "rs256"):
+        for name, doing in (("memory", "four replicas for sessions"), ("rs256", "load balancers")):
+            advance(1, doing)
             fleets.append(await fleet.start(stack, schemes.find(name), SIZES))
-            advance(1)
     return fleets
 
 
@@ -142,7 +142,7 @@ async def _fire_volleys(narrator: Narrator, client: Client, visitors: Sequence[V
     narrator.act(f"{REQUESTS} requests each, through a round-robin load balancer")
     narrator.say(script.VOLLEYS)
     volleys = []
-    with narrator.progress("firing", REQUESTS * len(SIZES) * len(visitors)) as advance:
+    with narrator.progress(REQUESTS * len(SIZES) * len(visitors)) as advance:
         for visitor in visitors:
             for size in SIZES:
                 shots = await fire(
@@ -150,7 +150,7 @@ async def _fire_volleys(narrator: Narrator, client: Client, visitors: Sequence[V
                     visitor.request(size),
                     rate=_RATE,
                     count=REQUESTS,
-                    seen=lambda _shot: advance(1),
+                    seen=lambda shot: advance(1, f"{shot.status} from {shot.replica}"),
                 )
                 volley = Volley(visitor.name, size, _EXPECTED[visitor.name](size), shots)
                 narrator.volley(volley)

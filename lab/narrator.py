@@ -1,12 +1,14 @@
 """What a person reads: colours and a progress bar on a terminal, plain text in a pipe."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
+from io import TextIOWrapper
 from typing import Final
 from urllib.parse import urlsplit
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -28,6 +30,8 @@ class Narrator:
     """Tells a story on a console; every number it is given was measured."""
 
     def __init__(self, console: Console | None = None) -> None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # an arrow may be more than a pipe can encode
         self.console = console or Console(highlight=False)
         self.console.width = min(self.console.width, _WIDTH)
 
@@ -48,10 +52,9 @@ class Narrator:
     def points(self, points: Iterable[str]) -> None:
         """Print a list."""
         for point in points:
-            first, *rest = Text(point).wrap(self.console, self.console.width - 4)
-            self._print(Text.assemble("- ", first))
-            for line in rest:
-                self._print(line, indent=4)
+            grid = Table.grid(padding=(0, 1, 0, 0))
+            grid.add_row("-", point)
+            self._print(grid)
         self.console.print()
 
     def exchange(self, request: Request, response: Response) -> None:
@@ -72,29 +75,34 @@ class Narrator:
         self.console.print()
 
     @contextmanager
-    def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Show a progress bar while the block runs; none in a pipe. Yields what advances it."""
-        columns = (SpinnerColumn(), BarColumn(40), TextColumn("{task.description}"))
-        with Progress(
-            TextColumn(" "),
-            *columns,
-            TimeElapsedColumn(),
+    def progress(self, total: int) -> Iterator[Callable[[int, str], None]]:
+        """Show a progress bar while the block runs; none in a pipe.
+
+        Yields a function that advances the bar so many steps, and says what is done next.
+        """
+        bar = Progress(
+            *(TextColumn(" "), SpinnerColumn(), BarColumn(24), TimeElapsedColumn()),
+            TextColumn("{task.description}"),
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,
-        ) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda steps: bar.advance(task, steps)
+        )
+        with bar:
+            task = bar.add_task("", total=total)
+            yield lambda steps, doing: bar.update(task, advance=steps, description=doing)
 
     @contextmanager
-    def live(self) -> Iterator[Callable[[Text], None]]:
-        """Yield what draws a text anew each time; in a pipe only the last one is printed."""
+    def live(self) -> Iterator[Callable[[Text, str], None]]:
+        """Yield a function that draws a text anew, with a note below; in a pipe it draws nothing.
+
+        What it was given last is printed at the end, without the note.
+        """
         last = Text()
 
-        def show(text: Text) -> None:
+        def show(text: Text, note: str) -> None:
             nonlocal last
             last = text
-            live.update(_indented(text))
+            live.update(Padding(Group(text, "", Text(note, "dim")), (0, 0, 0, 2)))
 
         with Live(console=self.console, refresh_per_second=8, transient=True) as live:
             yield show
@@ -161,17 +169,12 @@ class Narrator:
                 self._print(Text(piece), indent=4)
 
     def _print(self, what: RenderableType, indent: int = 2) -> None:
-        if isinstance(what, Text):
-            # Line by line, so that no line is filled up with blanks.
-            for line in what.wrap(self.console, self.console.width - indent):
-                line.rstrip()
-                self.console.print(Text(" " * indent).append_text(line))
-        else:
-            self.console.print(_indented(what, indent))
-
-
-def _indented(what: RenderableType, indent: int = 2) -> Padding:
-    return Padding(what, (0, 0, 0, indent), expand=False)
+        options = self.console.options.update_width(self.console.width - indent)
+        for segments in self.console.render_lines(what, options, pad=False):
+            line = Text.assemble(*((segment.text, segment.style or "") for segment in segments))
+            line = Text(" " * indent).append_text(line)
+            line.rstrip()
+            self.console.print(line)
 
 
 def _percent(share: float) -> str:

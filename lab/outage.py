@@ -145,4 +145,5 @@ class Outage:
                 while (now := self.timeline.now()) < ends_at:
                     await asyncio.sleep(0.125)
                     until = min(now, self._seconds)
-                    show(strip.draw(self._lanes, self.timeline.events, page, until))
+                    left = f"{max(0, self._seconds - now):.0f} s to go"
+                    show(strip.draw(self._lanes, self.timeline.events, page, until), left)

@@ -63,6 +63,7 @@ def draw(lanes: Sequence[Lane], events: Sequence[Event], page: int, until: float
                 count = lane.count(of, column)
                 text.append(_digit(count), style if count else "dim")
             text.append("\n")
+    text.rstrip()
     return text
 
 

@@ -125,7 +125,7 @@ async def test_the_outage_ends_the_session_but_not_the_token_until_its_time(run:
 
 
 async def test_nobody_logs_in_while_the_issuer_is_dead(run: Run) -> None:
-    tries = _rows(run.output, r"^  C .*→  (session|JWT): (\d+) (\w+), after")
+    tries = _rows(run.output, r"^  [A-F] .*→  (session|JWT): (\d+) (\w+), after")
     assert tries == [
         ("session", "503", "temporarily_unavailable"),
         ("JWT", "503", "temporarily_unavailable"),
@@ -154,14 +154,14 @@ async def test_a_pipe_gets_plain_text_of_at_most_80_columns(run: Run) -> None:
     assert controls == set()
     assert "\x7f" not in run.output
     assert max(map(len, run.output.splitlines())) <= 80
-    assert [line for line in run.output.splitlines() if line.endswith("  ")] == []
+    assert [line for line in run.output.splitlines() if line.endswith(" ")] == []
 
 
 async def test_no_secret_is_printed_whole(run: Run) -> None:
     printed = set(re.findall(r"[\w-]{22,}", run.output))
     # What is as long as a secret and is none: key thumbprint, jti, and UUIDs.
     known = set(re.findall(r'"?(?:kid|jti)"?[: ]+"([\w-]+)"', run.output))
-    others = {word for word in printed - known if not re.fullmatch(r"[0-9a-f-]{36}", word)}
+    others = {word for word in printed - known if not re.fullmatch(r"[0-9a-f-]{36}|[ox\d]+", word)}
     assert others == {"temporarily_unavailable"}
     assert not re.search(r"eyJ[\w-]{20}", run.output)
 
