@@ -1,8 +1,9 @@
 """Every setting of the resource service, read once at start from RESOURCE_* variables."""
 
+import re
 import socket
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -10,7 +11,8 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_VISIBLE: Final = re.compile(r"[!-~]+")
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Settings(ServiceSettings):
@@ -61,11 +63,15 @@ def check_url(value: str) -> str:
 
     Keys fetched in clear over a network would be anybody's keys.
     """
+    if not _VISIBLE.fullmatch(value):  # `urlsplit` drops line breaks without a word
+        raise ValueError("must be an http or https URL")
     url = urlsplit(value)
     if url.scheme not in {"http", "https"} or not url.hostname or url.username is not None:
         raise ValueError("must be an http or https URL")
-    if url.query or url.fragment or "?" in value or "#" in value:
+    if "?" in value or "#" in value:
         raise ValueError("must have neither query nor fragment")
     if url.scheme == "http" and url.hostname not in _LOOPBACK:
         raise ValueError("must be https, except on the loopback interface")
+    if url.port == 0:  # or it raises a ValueError itself
+        raise ValueError("must have a port that can be called")
     return value

@@ -46,7 +46,7 @@ class Transactions:
         open_ones = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1"
 
         async def closed() -> bool:
-            return await self._admin.fetchval(open_ones, self._name) == 0
+            return bool(await self._admin.fetchval(open_ones, self._name) == 0)
 
         await until(closed)
         seen = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = $1"
@@ -68,7 +68,7 @@ async def running(settings: Settings, database_url: str) -> AsyncIterator[httpx.
     async with client(create_app(settings)) as http:
 
         async def ready() -> bool:
-            return (await http.get("/health/ready")).json().get("database") == "ready"
+            return bool((await http.get("/health/ready")).json().get("database") == "ready")
 
         await until(ready)
         yield http
