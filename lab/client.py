@@ -1,6 +1,6 @@
 """A lean HTTP/1.1 client for measuring: keep-alive, no redirect, no retry, no hidden pool limit.
 
-It costs about a tenth of httpx's CPU per call, so the client does not drown what it measures.
+It takes less than a tenth of the CPU of an httpx call, so it does not drown what it measures.
 """
 
 import asyncio
