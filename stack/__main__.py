@@ -11,9 +11,9 @@ from rich.console import Console
 
 from stack.errors import StackError
 from stack.layout import Ports, Settings
-from stack.processes import REPOSITORY
 from stack.screen import new_console, welcome
 from stack.stack import Stack
+from stack.state import DEFAULT_STATE
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -35,7 +35,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--state",
         type=Path,
-        default=REPOSITORY / ".sealgate",
+        default=DEFAULT_STATE,
         help="the folder with all data and keys (default: .sealgate in the checkout)",
     )
     parser.add_argument(

@@ -5,6 +5,7 @@ from rich.rule import Rule
 from rich.table import Table
 
 from stack.stack import Stack
+from stack.state import DEFAULT_STATE
 
 
 def new_console() -> Console:
@@ -31,7 +32,7 @@ def _places(stack: Stack) -> Table:
     postgres = stack.databases.postgres
     if postgres is not None:
         table.add_row("PostgreSQL", f"127.0.0.1:{postgres.port}", "embedded, two databases")
-    table.add_row("state", str(stack.state.path), "data, keys, logs; `make clean` removes it")
+    table.add_row("state", str(stack.state.path), "all data, keys and logs")
     return table
 
 
@@ -46,10 +47,16 @@ def _accounts(stack: Stack) -> Table:
 
 def _next_steps(stack: Stack) -> Table:
     table = _table("try", "and see")
+    scripts = "scripts"
+    if stack.state.path != DEFAULT_STATE:
+        scripts = f"DEMO_ENV={stack.state.path / 'demo.env'} {scripts}"
     table.add_row(f"{stack.api_url}/docs", "press Authorize, log in as the demo user, try /notes")
-    table.add_row("scripts/call-through-load-balancer.sh", "one token, two replicas, ten times 200")
-    table.add_row("scripts/tamper.sh", "one character of a token changed: 401")
-    table.add_row("scripts/admin users list", "the admin commands, on this stack")
+    table.add_row(
+        f"{scripts}/call-through-load-balancer.sh", "one token, two replicas, ten times 200"
+    )
+    table.add_row(f"{scripts}/tamper.sh", "one character of a token changed: 401")
+    admin = scripts.replace("DEMO_ENV", "ADMIN_ENV").replace("demo.env", "auth.env")
+    table.add_row(f"{admin}/admin users list", "the admin commands, on this stack")
     table.add_row("make demo", "sessions against tokens, in about a minute")
     return table
 

@@ -7,8 +7,11 @@ import secrets
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from stack.errors import StackError
+
+DEFAULT_STATE: Final = Path(__file__).parent.parent / ".sealgate"
 
 
 class State:
