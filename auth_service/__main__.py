@@ -4,8 +4,7 @@ import typer
 import uvicorn
 
 from auth_service.app import create_app
-from auth_service.commands import clients, keys, load_settings, refuse, users
-from auth_service.key_encryption import KeyEncryptionKeyRefused
+from auth_service.commands import check_before_serving, clients, keys, load_settings, users
 from shared import logs
 
 app = typer.Typer(
@@ -23,13 +22,10 @@ app.add_typer(keys.app, name="keys")
 def serve() -> None:
     """Serve HTTP until SIGTERM or SIGINT; what is under way may finish within 5 s."""
     settings = load_settings()
+    check_before_serving(settings)
     logs.configure(settings.log_level)
-    try:
-        application = create_app(settings)
-    except KeyEncryptionKeyRefused as error:
-        refuse(str(error))
     uvicorn.run(
-        application,
+        create_app(settings),
         host=settings.host,
         port=settings.port,
         log_config=None,

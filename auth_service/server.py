@@ -18,6 +18,7 @@ from auth_service.settings import Settings
 from auth_service.store.lookups import Lookups
 from shared.database import Pool, create_pool
 
+_STATEMENT_WITHIN: Final = 5.0  # seconds
 _CLOSE_WITHIN: Final = 3.0  # seconds, for statements under way
 
 
@@ -58,7 +59,11 @@ async def open_server(
 ) -> AsyncIterator[AuthorizationServer]:
     """Put the server together and take it apart again; it connects when it first has to."""
     passwords = Passwords(settings)
-    db = create_pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
+    db = create_pool(
+        settings.database_url.get_secret_value(),
+        size=settings.database_pool_size,
+        command_timeout=_STATEMENT_WITHIN,
+    )
     await db
     lookups = Lookups(db)
     try:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 
 import typer
@@ -35,8 +36,23 @@ def load_settings() -> Settings:
 
 def with_server(work: Callable[[AuthorizationServer], Awaitable[R]]) -> R:
     """Run `work` on a prepared server; what can be foreseen to fail becomes one line."""
-    settings = load_settings()
+    try:
+        return _run(load_settings(), work)
+    except UNAVAILABLE as error:
+        refuse(f"the database does not answer: {str(error) or type(error).__name__}")
 
+
+def check_before_serving(settings: Settings) -> None:
+    """Stop the start for what no waiting would mend; a database that is down is no such thing."""
+
+    async def nothing_more(_server: AuthorizationServer) -> None:
+        pass
+
+    with suppress(*UNAVAILABLE):
+        _run(settings, nothing_more)
+
+
+def _run(settings: Settings, work: Callable[[AuthorizationServer], Awaitable[R]]) -> R:
     async def run() -> R:
         key_encryption_key = KeyEncryptionKey.load(settings.key_encryption_key_file)
         async with open_server(settings, key_encryption_key) as server:
@@ -47,8 +63,6 @@ def with_server(work: Callable[[AuthorizationServer], Awaitable[R]]) -> R:
         return asyncio.run(run())
     except (KeyEncryptionKeyRefused, MigrationRefused) as error:
         refuse(str(error))
-    except UNAVAILABLE as error:
-        refuse(f"the database does not answer: {error}")
 
 
 def show(rows: list[dict[str, Any]], *, as_json: bool) -> None:

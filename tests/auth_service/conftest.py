@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -113,15 +113,22 @@ def start(settings: Settings, clock: Clock) -> Start:
 
 
 @pytest.fixture
-async def issuer(start: Start) -> AsyncIterator[Issuer]:
+async def issuer(
+    start: Start, register: Callable[[AuthorizationServer], Awaitable[None]]
+) -> AsyncIterator[Issuer]:
     """A running issuer with the user alice and the clients of `register`."""
     async with start() as running:
         await register(running.server)
         yield running
 
 
-async def register(server: AuthorizationServer) -> None:
-    """Register alice and a client of each kind."""
+@pytest.fixture
+def register() -> Callable[[AuthorizationServer], Awaitable[None]]:
+    """Registers alice and a client of each kind."""
+    return _register
+
+
+async def _register(server: AuthorizationServer) -> None:
     await accounts.register(server, "alice", PASSWORD)
     everything = "client_credentials password refresh_token"
     await _add(server, "batch", "client_credentials", "notes:read notes:write admin")

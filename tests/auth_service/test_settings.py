@@ -1,0 +1,76 @@
+"""Settings: what stops the start, in one line that says what to mend."""
+
+from pathlib import Path
+
+import pytest
+
+from auth_service.settings import Settings
+from shared.settings import UnusableSettings
+
+
+@pytest.fixture(autouse=True)
+def minimal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AUTH_DATABASE_URL", "postgresql://auth:s3cret@127.0.0.1/auth")
+    monkeypatch.setenv("AUTH_KEY_ENCRYPTION_KEY_FILE", str(tmp_path / "key"))
+
+
+def test_the_defaults_are_those_of_the_design() -> None:
+    settings = Settings.load()
+    assert settings.issuer == "http://127.0.0.1:8000"
+    assert settings.access_token_lifetime == 300
+    assert (settings.refresh_grace, settings.jwks_max_age) == (10, 300)
+    assert settings.signing_key_bits == 2048
+    assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("AUTH_ISSUER", "http://127.0.0.1:8000/", id="trailing slash"),
+        pytest.param("AUTH_ISSUER", "https://auth.example?x=1", id="query"),
+        pytest.param("AUTH_ISSUER", "https://auth.example#x", id="fragment"),
+        pytest.param("AUTH_ISSUER", "https://auth.example/path", id="path"),
+        pytest.param("AUTH_ISSUER", "https://user@auth.example", id="user"),
+        pytest.param("AUTH_ISSUER", "http://auth.example", id="http beyond loopback"),
+        pytest.param("AUTH_ISSUER", "http://127.0.0.1.evil.example", id="loopback look-alike"),
+        pytest.param("AUTH_ISSUER", "ftp://127.0.0.1", id="scheme"),
+        pytest.param("AUTH_ISSUER", "auth.example", id="no scheme"),
+        pytest.param("AUTH_CORS_ORIGINS", "*", id="any origin"),
+        pytest.param("AUTH_CORS_ORIGINS", "https://a.example/", id="origin with a slash"),
+        pytest.param("AUTH_CORS_ORIGINS", "https://a.example https://b.example/x", id="second"),
+        pytest.param("AUTH_SIGNING_KEY_BITS", "1024", id="small key"),
+        pytest.param("AUTH_ACCESS_TOKEN_LIFETIME", "0", id="no lifetime"),
+        pytest.param("AUTH_ACCESS_TOKEN_LIFETIME", "86400", id="long lifetime"),
+        pytest.param("AUTH_REGISTRATION", "maybe", id="registration"),
+        pytest.param("AUTH_PASSWORD_PARALLELISM", "16", id="more lanes than memory"),
+        pytest.param("AUTH_DATABASE_URI", "x", id="unknown name"),
+    ],
+)
+def test_a_setting_that_will_not_do_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("AUTH_PASSWORD_MEMORY_KIB", "64")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UnusableSettings) as refusal:
+        Settings.load()
+    assert name.removeprefix("AUTH_") in str(refusal.value)
+    assert "s3cret" not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "issuer", ["https://auth.example", "http://localhost:8000", "http://[::1]:8000"]
+)
+def test_an_issuer_that_will_do_is_kept_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, issuer: str
+) -> None:
+    monkeypatch.setenv("AUTH_ISSUER", issuer)
+    assert Settings.load().issuer == issuer
+
+
+def test_origins_are_separated_by_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTH_CORS_ORIGINS", "https://a.example http://127.0.0.1:8080")
+    monkeypatch.setenv("AUTH_SIGNING_KEY_BITS", "4096")
+    settings = Settings.load()
+    assert settings.cors_origins == ("https://a.example", "http://127.0.0.1:8080")
+    assert settings.signing_key_bits == 4096
