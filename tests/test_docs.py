@@ -10,6 +10,7 @@ from auth_service.metrics import Metrics as AuthMetrics
 from auth_service.settings import Settings as AuthSettings
 from resource_service.settings import Settings as ResourceSettings
 from shared import errors
+from shared.errors import OAuthError
 from shared.settings import ServiceSettings
 
 REPOSITORY = Path(__file__).parent.parent
@@ -37,7 +38,7 @@ def test_every_error_code_is_documented_with_its_status() -> None:
     codes = {
         (error.error, error.status_code)
         for error in vars(errors).values()
-        if isinstance(error, type) and hasattr(error, "error")
+        if isinstance(error, type) and issubclass(error, OAuthError) and error is not OAuthError
     }
     undocumented = {
         (error, status) for error, status in codes if f"| `{error}` | {status} |" not in REFERENCE
