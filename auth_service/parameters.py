@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from shared.errors import InvalidRequest
 
 MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
-_MAXIMUM_FIELDS: Final = 64
+MAXIMUM_FIELDS: Final = 64
 _BROKEN_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -49,7 +49,7 @@ class Parameters(dict[str, str]):
 
 
 def _fields(body: bytes) -> list[str]:
-    if body.count(b"&") >= _MAXIMUM_FIELDS:
+    if body.count(b"&") >= MAXIMUM_FIELDS:
         raise InvalidRequest("there are too many parameters")
     return body.decode("ascii").split("&") if body else []
 

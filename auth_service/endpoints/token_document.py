@@ -6,7 +6,7 @@ from fastapi import Security
 from fastapi.security import HTTPBasic
 
 from auth_service.grants import GRANTS
-from auth_service.parameters import MEDIA_TYPE
+from auth_service.parameters import MAXIMUM_FIELDS, MEDIA_TYPE
 from shared.errors import (
     ContentTooLarge,
     InvalidClient,
@@ -30,17 +30,23 @@ CLIENT_SECRET_BASIC: Final = Security(
     )
 )
 
+_NO_NUL: Final = r"^[^\x00]*$"
+
 
 def _text(description: str, **also: object) -> dict[str, Any]:
     # An empty parameter is an absent one (RFC 6749 §3.1); without this default the docs page
     # would make up a value for each.
-    fixed = {"type": "string", "pattern": r"^[^\x00]*$", "default": ""}
+    fixed = {"type": "string", "pattern": _NO_NUL, "default": ""}
     return {**fixed, "description": description, **also}
 
 
 _FORM: Final = {
     "type": "object",
     "required": ["grant_type"],
+    # Others are ignored, but a name with several values is none (RFC 6749 §3.2).
+    "additionalProperties": {"type": "string", "pattern": _NO_NUL},
+    "propertyNames": {"pattern": _NO_NUL},
+    "maxProperties": MAXIMUM_FIELDS,
     "properties": {
         "grant_type": {
             "type": "string",
