@@ -23,13 +23,12 @@ def serve() -> None:
     """Serve one replica until SIGTERM or SIGINT."""
     try:
         settings = Settings.load()
-        app = create_app(settings)
     except UnusableSettings as error:
         sys.stderr.write(f"resource_service: {error}\n")
         raise typer.Exit(2) from None
     logs.configure(settings.log_level)
     uvicorn.run(
-        app,
+        create_app(settings),
         host=settings.host,
         port=settings.port,
         log_config=None,

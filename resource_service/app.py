@@ -1,14 +1,17 @@
 """The resource service, wired."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
 from resource_service import protection
 from resource_service.authenticator import Authenticator, BearerAuthenticator
-from resource_service.endpoints import health, metrics, notes, protected_resource, whoami
+from resource_service.endpoints import health, notes, protected_resource, whoami
+from resource_service.endpoints import metrics as metrics_page
 from resource_service.key_set_file import KeySetFile
 from resource_service.metrics import Metrics
 from resource_service.remote_key_set import RemoteKeySet
@@ -35,18 +38,21 @@ _TAGS = [
 class ResourceService(FastAPI):
     """The application; names the replica in every answer, whoever makes it, and counts them."""
 
+    def __init__(self, replica: str, answers: Counter[int], **options: Any) -> None:
+        self._header = (b"x-replica", replica.encode("ascii"))
+        self._answers = answers
+        super().__init__(**options)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wrap even the answers to what nobody foresaw, which middleware does not see."""
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        header = (b"x-replica", self.state.settings.replica.encode())
-        answers = self.state.metrics.answers
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"].append(header)
-                answers[message["status"]] += 1
+                message["headers"] = [*message["headers"], self._header]
+                self._answers[message["status"]] += 1
             await send(message)
 
         await super().__call__(scope, receive, send_named)
@@ -54,7 +60,15 @@ class ResourceService(FastAPI):
 
 def create_app(settings: Settings, authenticator: Authenticator | None = None) -> FastAPI:
     """Build the application; another `authenticator` than the bearer token's needs no keys."""
+    keys: RemoteKeySet | None = None
+    if authenticator is None:
+        keys = _remote_key_set(settings)
+        verifier = AccessTokenVerifier(keys, settings.issuer, settings.audience)
+        authenticator = BearerAuthenticator(verifier)
+    metrics = Metrics(keys, authenticator)
     app = ResourceService(
+        settings.replica,
+        metrics.answers,
         title="Sealgate resource service",
         description=_DESCRIPTION,
         lifespan=_lifespan,
@@ -64,16 +78,11 @@ def create_app(settings: Settings, authenticator: Authenticator | None = None) -
         redirect_slashes=False,
     )
     app.state.settings = settings
+    app.state.keys = keys
+    app.state.metrics = metrics
     app.state.database = Database(
         settings.database_url.get_secret_value(), size=settings.database_pool_size
     )
-    app.state.keys = None
-    if authenticator is None:
-        app.state.keys = keys = _remote_key_set(settings)
-        authenticator = BearerAuthenticator(
-            AccessTokenVerifier(keys, settings.issuer, settings.audience)
-        )
-    app.state.metrics = Metrics(app.state.keys, authenticator)
     _install(app, settings, authenticator)
     return app
 
@@ -84,7 +93,7 @@ def _install(app: FastAPI, settings: Settings, authenticator: Authenticator) -> 
     app.include_router(notes.router)
     app.include_router(protected_resource.router(settings.audience))
     app.include_router(health.router)
-    app.include_router(metrics.router)
+    app.include_router(metrics_page.router)
     errors.install(app, protection.challenge_headers)
     methods.install(app)
     openapi.install(app)

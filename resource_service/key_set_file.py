@@ -46,7 +46,14 @@ class KeySetFile:
             return self._parse(self._read())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             _LOG.warning("the key set file %s is not used: %s", self._path, error)
             return None
 

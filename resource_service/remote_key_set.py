@@ -130,7 +130,7 @@ class RemoteKeySet:
         return None
 
     async def key(self, kid: str) -> VerificationKey | None:
-        """Return the key with this `kid`, or None if the issuer has none.
+        """Return the key with this `kid`, or None if the issuer had none at most `COOLDOWN` ago.
 
         Waits for at most one fetch. Raises `TemporarilyUnavailable` when there are no usable
         keys, and for an unknown `kid` when the last fetch failed: it may be a new key.

@@ -67,7 +67,7 @@ def _lift(endpoint: Callable[..., Any]) -> _Lifted | None:
     `verify_then_handle` puts it: should FastAPI ever leave that out, a KeyError makes it a
     500, never an unprotected answer.
     """
-    if not inspect.iscoroutinefunction(endpoint):
+    if not (inspect.isroutine(endpoint) and inspect.iscoroutinefunction(endpoint)):
         return None
     try:
         signature = inspect.signature(endpoint, eval_str=True)

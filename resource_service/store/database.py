@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _LONGEST_PAUSE: Final = 15.0  # seconds between two attempts to migrate
+_STATEMENT: Final = 5.0  # seconds until a statement is given up
 _LOG = logging.getLogger(__name__)
 
 State = Literal["starting", "ready", "unreachable", "refused"]
@@ -35,7 +36,7 @@ class Database:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Begin to migrate, and lend connections until the end; waits for nothing."""
-        self._pool = await create_pool(self._url, size=self._size)
+        self._pool = await create_pool(self._url, size=self._size, command_timeout=_STATEMENT)
         migrating = asyncio.create_task(self._migrate(), name="migrate the database")
         try:
             yield

@@ -119,6 +119,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "that is empty": empty,
     "of another issuer": change(jwks_uri="https://evil.example/jwks.json"),
     "from the future": change(fetched_at=1_700_000_001.0),
+    "of an absurd time": change(fetched_at=10**400),
     "of no time": change(fetched_at="NaN"),
     "with another sort of time": change(fetched_at=[]),
     "without keys": change(keys=[]),
