@@ -15,7 +15,7 @@ run: $(VENV)/stack ## everything up in the foreground: issuer, two replicas, loa
 	@$(BIN)/python -m stack $(ARGS)
 
 test: $(VENV)/dev ## the tests (ARGS="-k words" to choose)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: $(VENV)/dev ## format, lint, types, and the direction of imports
 	@$(BIN)/ruff format --check .
