@@ -1,21 +1,21 @@
-"""`python -m resource_service serve`: one replica, on RESOURCE_* settings."""
-
-import sys
+"""`python -m resource_service`: serve one replica, and find out what is wrong."""
 
 import typer
 import uvicorn
 
 from resource_service.app import create_app
+from resource_service.commands import refuse, tokens
 from resource_service.settings import Settings
 from shared import logs
 from shared.settings import UnusableSettings
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The resource service.")
-
-
-@cli.callback()
-def _main() -> None:
-    """Have `serve` as a command, even while it is the only one."""
+cli = typer.Typer(
+    help="The resource service of Sealgate. Settings are RESOURCE_* variables; see the README.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cli.add_typer(tokens.app, name="tokens")
 
 
 @cli.command()
@@ -24,8 +24,7 @@ def serve() -> None:
     try:
         settings = Settings.load()
     except UnusableSettings as error:
-        sys.stderr.write(f"resource_service: {error}\n")
-        raise typer.Exit(2) from None
+        refuse(str(error), 2)
     logs.configure(settings.log_level)
     uvicorn.run(
         create_app(settings),

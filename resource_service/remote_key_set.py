@@ -123,6 +123,11 @@ class RemoteKeySet:
         """Seconds since the last good fetch; None if there was none."""
         return None if self._fetched_at == -math.inf else self._now() - self._fetched_at
 
+    @property
+    def kids(self) -> tuple[str, ...]:
+        """The names of the keys at hand, be they usable or too old."""
+        return tuple(self._keys)
+
     def trusted(self, kid: str) -> VerificationKey | None:
         """Return the key if it is at hand and not too old. Called for every request."""
         if self._now() < self._usable_until:

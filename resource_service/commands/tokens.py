@@ -1,0 +1,121 @@
+"""`tokens explain`: why is this access token accepted or refused?"""
+
+import asyncio
+import time
+from typing import Annotated, Any, Final
+
+import typer
+
+from resource_service.commands import AsJson, read_token, refuse
+from resource_service.commands.rendering import (
+    as_members,
+    print_facts,
+    print_findings,
+    print_json,
+    print_verdict,
+)
+from resource_service.diagnosis.explanation import Explanation, explain
+from resource_service.diagnosis.key_set import KeySetFacts, observed_key_set
+from resource_service.settings import Settings
+from shared.access_token import LEEWAY
+from shared.settings import UnusableSettings
+
+app = typer.Typer(help="Access tokens, as this service sees them.", no_args_is_help=True)
+
+_EXIT_CODES: Final = {"valid": 0, "refused": 1, "cannot know": 2}
+_NO_DATABASE: Final = "postgresql://"  # none is asked here
+
+
+@app.callback()
+def _tokens() -> None:
+    """Have `explain` as a command, even while it is the only one."""
+
+
+@app.command("explain")
+def explain_token(
+    jwt: Annotated[
+        str,
+        typer.Argument(metavar="[JWT|-]", help="The access token; by default on standard input."),
+    ] = "-",
+    issuer: Annotated[str, typer.Option(help="Instead of RESOURCE_ISSUER.")] = "",
+    audience: Annotated[str, typer.Option(help="Instead of RESOURCE_AUDIENCE.")] = "",
+    jwks_uri: Annotated[str, typer.Option(help="Instead of RESOURCE_JWKS_URI.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show every check that this service makes of an access token, and what it saw.
+
+    Better hand the token over on standard input, so that no list of processes shows it. Exits
+    with 0 if the token is valid, 1 if it is refused, 2 if nobody can know, since the issuer's
+    keys are out of reach.
+    """
+    settings = _settings(issuer, audience, jwks_uri)
+    token = read_token(jwt)
+    facts, explanation = asyncio.run(_explain(token, settings))
+    show = _show_json if as_json else _show
+    show(settings, facts, explanation)
+    verdict = explanation.verdict
+    if verdict.answer == "cannot know":
+        refuse("; ".join((f"cannot know: {verdict.description}", *facts.remarks)), 2)
+    raise typer.Exit(_EXIT_CODES[verdict.answer])
+
+
+def _settings(issuer: str, audience: str, jwks_uri: str) -> Settings:
+    given = {"issuer": issuer, "audience": audience, "jwks_uri": jwks_uri}
+    overrides = {name: value for name, value in given.items() if value}
+    if issuer:
+        overrides["jwks_uri"] = jwks_uri  # another issuer's keys are elsewhere
+    try:
+        return Settings.load(database_url=_NO_DATABASE, **overrides)
+    except UnusableSettings as error:
+        refuse(str(error), 2)
+
+
+async def _explain(token: str, settings: Settings) -> tuple[KeySetFacts, Explanation]:
+    async with observed_key_set(settings.jwks_uri, settings.jwks_file) as observed:
+        explanation = await explain(
+            token, observed.keys, settings.issuer, settings.audience, now=time.time()
+        )
+        return observed.facts(), explanation
+
+
+def _show(settings: Settings, facts: KeySetFacts, explanation: Explanation) -> None:
+    print_facts(
+        {
+            "issuer": settings.issuer,
+            "audience": settings.audience,
+            "keys": f"{facts.jwks_uri}: {facts}",
+            "clock": f"the issuer's is {facts.clock}; the leeway is {LEEWAY} s"
+            if facts.clock
+            else "the issuer did not say what time it is",
+            **{f"remark {number}": text for number, text in enumerate(facts.remarks, 1)},
+        }
+    )
+    typer.echo()
+    print_findings(explanation.findings)
+    failure, verdict = explanation.failure, explanation.verdict
+    text: str = verdict.answer
+    if verdict.error:
+        text += f": {verdict.status_code} {verdict.error}: {verdict.description}"
+    print_verdict(text, good=verdict.answer == "valid", advice=failure.advice if failure else "")
+
+
+def _show_json(settings: Settings, facts: KeySetFacts, explanation: Explanation) -> None:
+    verdict: dict[str, Any] = vars(explanation.verdict)
+    clock = facts.clock
+    print_json(
+        {
+            "verdict": verdict,
+            "checks": [as_members(finding) for finding in explanation.findings],
+            "issuer": settings.issuer,
+            "audience": settings.audience,
+            "leeway": LEEWAY,
+            "clock": None if clock is None else {"ahead": clock.ahead, "within": clock.within},
+            "key_set": {
+                "jwks_uri": facts.jwks_uri,
+                "kids": facts.kids,
+                "age": facts.age,
+                "usable": facts.usable,
+                "remarks": facts.remarks,
+            },
+        }
+    )
