@@ -21,6 +21,7 @@ class Settings(ServiceSettings):
     issuer: str = "http://127.0.0.1:8000"
     audience: str = Field(default="http://127.0.0.1:8080", min_length=1)
     database_url: SecretStr
+    migration_database_url: SecretStr | None = None
     database_pool_size: int = Field(default=10, ge=1, le=200)
     key_encryption_key_file: Path
     host: str = "127.0.0.1"

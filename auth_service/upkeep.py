@@ -8,7 +8,8 @@ from typing import Final
 
 from auth_service.key_encryption import KeyEncryptionKeyRefused
 from auth_service.server import AuthorizationServer
-from shared.database import UNAVAILABLE, MigrationRefused
+from auth_service.store import privileges
+from shared.database import UNAVAILABLE, MigrationRefused, NotMigrated
 
 _LOG = logging.getLogger(__name__)
 _POLL: Final = 2.0  # seconds; another process's rotation is seen so soon
@@ -17,7 +18,7 @@ _POLL: Final = 2.0  # seconds; another process's rotation is seen so soon
 @asynccontextmanager
 async def kept_up(server: AuthorizationServer) -> AsyncIterator[None]:
     """Prepare the server and look after it; when the database is down, go on trying."""
-    prepared = await _succeeds(server.prepare)
+    prepared = await _succeeds(lambda: _prepare(server))
     task = asyncio.create_task(_keep_up(server, prepared=prepared))
     try:
         yield
@@ -34,7 +35,22 @@ async def _keep_up(server: AuthorizationServer, *, prepared: bool) -> None:
         if prepared:
             well = await _succeeds(lambda: server.keys.reload(server.db), well=well)
         else:
-            well = prepared = await _succeeds(server.prepare, well=well)
+            well = prepared = await _succeeds(lambda: _prepare(server), well=well)
+
+
+async def _prepare(server: AuthorizationServer) -> None:
+    await server.prepare()
+    if await privileges.may_change_audit_log(server.db):
+        _LOG.warning(
+            "the audit log is not append-only: the role in AUTH_DATABASE_URL may change it; "
+            "docs/audit.md says how to give the service a role of its own"
+        )
+
+
+async def _turn(server: AuthorizationServer) -> None:
+    """See what others did with the ring, then do what is due."""
+    await server.keys.reload(server.db)
+    await server.rotation.advance(server.db, server.keys.stored)
 
 
 async def _succeeds(work: Callable[[], Awaitable[None]], *, well: bool = True) -> bool:
@@ -44,7 +60,7 @@ async def _succeeds(work: Callable[[], Awaitable[None]], *, well: bool = True) -
     except UNAVAILABLE as error:
         if well:
             _LOG.warning("the database does not answer: %s", type(error).__name__)
-    except (MigrationRefused, KeyEncryptionKeyRefused) as error:
+    except (MigrationRefused, NotMigrated, KeyEncryptionKeyRefused) as error:
         if well:
             _LOG.error("not ready: %s", error)
     except Exception:  # noqa: BLE001 - it must not end: a rotation would never be seen

@@ -78,6 +78,10 @@ class _Connection(asyncpg.Connection):
         return ""
 
 
+class NotMigrated(Exception):
+    """The database lacks migrations, and this role is not the one that applies them."""
+
+
 async def migrate(connection: Connection, directory: Path) -> list[str]:
     """Apply what is new in `directory`, in the order of the names; return those names.
 
@@ -93,25 +97,45 @@ async def migrate(connection: Connection, directory: Path) -> list[str]:
             " name text PRIMARY KEY, sha256 text NOT NULL,"
             " applied_at timestamptz NOT NULL DEFAULT now())"
         )
-        applied = {
-            row["name"]: row["sha256"]
-            for row in await connection.fetch("SELECT name, sha256 FROM migrations")
-        }
-        if unknown := applied.keys() - files.keys():
-            raise MigrationRefused(f"the database is ahead of this program: {min(unknown)}")
-        new = []
-        for name, sql in files.items():
-            sha256 = hashlib.sha256(sql.encode()).hexdigest()
-            if name not in applied:
-                await connection.execute(sql)
-                await connection.execute(
-                    "INSERT INTO migrations (name, sha256) VALUES ($1, $2)", name, sha256
-                )
-                new.append(name)
-            elif applied[name] != sha256:
-                raise MigrationRefused(f"{name} was applied and has changed since")
+        new = await _new(connection, files)
+        for name in new:
+            await connection.execute(files[name])
+            await connection.execute(
+                "INSERT INTO migrations (name, sha256) VALUES ($1, $2)", name, _sha256(files[name])
+            )
     return new
+
+
+async def require_migrated(connection: Connection, directory: Path) -> None:
+    """Raise `NotMigrated` if something in `directory` is still to be applied.
+
+    `MigrationRefused` as in `migrate`.
+    """
+    try:
+        new = await _new(connection, _read(directory))
+    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError) as error:
+        raise NotMigrated(f"its owner has to run `migrate` first: {error}") from error
+    if new:
+        raise NotMigrated(f"the database lacks {new[0]}: its owner has to run `migrate` first")
+
+
+async def _new(connection: Connection, files: dict[str, str]) -> list[str]:
+    """Return the names that are not applied yet; refuse a history that is not ours."""
+    applied = {
+        row["name"]: row["sha256"]
+        for row in await connection.fetch("SELECT name, sha256 FROM migrations")
+    }
+    if unknown := applied.keys() - files.keys():
+        raise MigrationRefused(f"the database is ahead of this program: {min(unknown)}")
+    for name, sha256 in applied.items():
+        if _sha256(files[name]) != sha256:
+            raise MigrationRefused(f"{name} was applied and has changed since")
+    return [name for name in files if name not in applied]
 
 
 def _read(directory: Path) -> dict[str, str]:
     return {file.name: file.read_text() for file in sorted(directory.glob("*.sql"))}
+
+
+def _sha256(sql: str) -> str:
+    return hashlib.sha256(sql.encode()).hexdigest()

@@ -1,5 +1,5 @@
 -- What happened, and never anything secret. Rows are added and read, nothing else: the service's
--- role has no other privilege on this table (see privileges.sql). No foreign keys: a row outlives
+-- role has no other privilege on this table (see privileges.py). No foreign keys: a row outlives
 -- what it is about.
 CREATE TABLE audit_log (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
