@@ -1,11 +1,17 @@
 """`python -m auth_service`: serve, and the admin commands."""
 
+import logging
+from typing import Final
+
 import typer
 import uvicorn
 
 from auth_service.app import create_app
 from auth_service.commands import check_before_serving, clients, keys, load_settings, users
+from auth_service.commands.migrate import migrate
 from shared import logs
+
+_LOG: Final = logging.getLogger("auth_service")
 
 app = typer.Typer(
     help="The auth service of Sealgate. Settings are AUTH_* variables; see the README.",
@@ -16,6 +22,7 @@ app = typer.Typer(
 app.add_typer(users.app, name="users")
 app.add_typer(clients.app, name="clients")
 app.add_typer(keys.app, name="keys")
+app.command()(migrate)
 
 
 @app.command()
@@ -24,6 +31,8 @@ def serve() -> None:
     settings = load_settings()
     check_before_serving(settings)
     logs.configure(settings.log_level)
+    if settings.migration_database_url is not None:
+        _LOG.warning("AUTH_MIGRATION_DATABASE_URL is set: whoever takes over this process has it")
     uvicorn.run(
         create_app(settings),
         host=settings.host,

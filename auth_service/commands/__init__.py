@@ -3,18 +3,19 @@
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 
 import typer
+from asyncpg import InsufficientPrivilegeError
 from rich.console import Console
 from rich.table import Table
 
 from auth_service.key_encryption import KeyEncryptionKey, KeyEncryptionKeyRefused
 from auth_service.server import AuthorizationServer, open_server
 from auth_service.settings import Settings
-from shared.database import UNAVAILABLE, MigrationRefused
+from shared.database import UNAVAILABLE, MigrationRefused, NotMigrated
 from shared.settings import UnusableSettings
 
 R = TypeVar("R")
@@ -36,33 +37,45 @@ def load_settings() -> Settings:
 
 def with_server(work: Callable[[AuthorizationServer], Awaitable[R]]) -> R:
     """Run `work` on a prepared server; what can be foreseen to fail becomes one line."""
+    settings = load_settings()
+    return run(lambda: _on_prepared_server(settings, work))
+
+
+def run(work: Callable[[], Coroutine[Any, Any, R]]) -> R:
+    """Run it to its end; what can be foreseen to fail becomes one line."""
     try:
-        return _run(load_settings(), work)
+        return asyncio.run(work())
+    except (KeyEncryptionKeyRefused, MigrationRefused, NotMigrated) as error:
+        refuse(str(error))
+    except InsufficientPrivilegeError as error:
+        refuse(f"this role may not do that in the database: {error}")
     except UNAVAILABLE as error:
         refuse(f"the database does not answer: {str(error) or type(error).__name__}")
 
 
 def check_before_serving(settings: Settings) -> None:
-    """Stop the start for what no waiting would mend; a database that is down is no such thing."""
+    """Stop the start for what no waiting would mend.
+
+    A database that is down may come up, and one that is not migrated may be migrated.
+    """
 
     async def nothing_more(_server: AuthorizationServer) -> None:
         pass
 
-    with suppress(*UNAVAILABLE):
-        _run(settings, nothing_more)
+    with suppress(*UNAVAILABLE, NotMigrated):
+        try:
+            asyncio.run(_on_prepared_server(settings, nothing_more))
+        except (KeyEncryptionKeyRefused, MigrationRefused) as error:
+            refuse(str(error))
 
 
-def _run(settings: Settings, work: Callable[[AuthorizationServer], Awaitable[R]]) -> R:
-    async def run() -> R:
-        key_encryption_key = KeyEncryptionKey.load(settings.key_encryption_key_file)
-        async with open_server(settings, key_encryption_key) as server:
-            await server.prepare()
-            return await work(server)
-
-    try:
-        return asyncio.run(run())
-    except (KeyEncryptionKeyRefused, MigrationRefused) as error:
-        refuse(str(error))
+async def _on_prepared_server(
+    settings: Settings, work: Callable[[AuthorizationServer], Awaitable[R]]
+) -> R:
+    key_encryption_key = KeyEncryptionKey.load(settings.key_encryption_key_file)
+    async with open_server(settings, key_encryption_key) as server:
+        await server.prepare()
+        return await work(server)
 
 
 def show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
