@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check demo bench format lock clean
+.PHONY: help run test check demo lab bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ check: $(VENV)/dev ## format, lint, types, and the direction of imports
 demo: $(VENV)/stack ## the two-replica proof, in about a minute: sessions against tokens
 	@$(BIN)/python -m lab demo $(ARGS)
 
+lab: $(VENV)/lab ## sessions against tokens, measured: raw results and the report (ARGS="--quick", "--only E0,P1", "--resume")
+	@$(BIN)/python -m lab run $(ARGS)
+
 bench: $(VENV)/stack ## the speed figures, as ratios measured in one run
 	@$(BIN)/python -m lab bench $(ARGS)
 
@@ -37,19 +40,25 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 lock: $(VENV)/dev ## write the lock files anew from pyproject.toml
 	@$(BIN)/$(LOCK) --output-file requirements.lock
 	@$(BIN)/$(LOCK) --extra stack --output-file requirements-stack.lock
-	@$(BIN)/$(LOCK) --extra stack --extra dev --output-file requirements-dev.lock
+	@$(BIN)/$(LOCK) --extra stack --extra lab --output-file requirements-lab.lock
+	@$(BIN)/$(LOCK) --extra stack --extra lab --extra dev --output-file requirements-dev.lock
 
 clean: ## remove the virtual environment and the state of `make run` (all its users and keys)
 	rm -rf $(VENV) .sealgate
 
-# One virtual environment; the stamp of the larger lock stands for the smaller one too.
+# One virtual environment; the stamp of a larger lock stands for the smaller ones too.
 $(VENV)/stack: requirements-stack.lock | $(BIN)/python
-	@test $(VENV)/dev -nt requirements-stack.lock || scripts/install.sh $(VENV) requirements-stack.lock
+	@test $(VENV)/lab -nt requirements-stack.lock || test $(VENV)/dev -nt requirements-stack.lock || \
+		scripts/install.sh $(VENV) requirements-stack.lock
 	@touch $@
+
+$(VENV)/lab: requirements-lab.lock | $(BIN)/python
+	@test $(VENV)/dev -nt requirements-lab.lock || scripts/install.sh $(VENV) requirements-lab.lock
+	@touch $@ $(VENV)/stack
 
 $(VENV)/dev: requirements-dev.lock | $(BIN)/python
 	@scripts/install.sh $(VENV) requirements-dev.lock
-	@touch $@ $(VENV)/stack
+	@touch $@ $(VENV)/lab $(VENV)/stack
 
 $(BIN)/python:
 	@scripts/venv.sh $(PYTHON) $(VENV)

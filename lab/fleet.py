@@ -20,6 +20,7 @@ class Fleet:
     issuer: str
     replicas: Sequence[Process]
     fronts: Mapping[int, str]
+    ports: Sequence[int] = ()  # of the replicas
 
     async def log_in(self, client: Client, account: Account, size: int) -> LogIn:
         """Log in through the load balancer before `size` replicas."""
@@ -50,32 +51,43 @@ class Visitor:
         return Request("GET", f"{self.fleet.fronts[size]}/whoami", self.log_in.credential)
 
 
-async def start(stack: Stack, scheme: Scheme, sizes: Sequence[int]) -> Fleet:
+async def start(
+    stack: Stack,
+    scheme: Scheme,
+    sizes: Sequence[int],
+    environment: Mapping[str, str] | None = None,
+    *,
+    try_for: float = 5.0,
+) -> Fleet:
     """Start a scheme's replicas beside `stack`, or take the stack's own if they are the scheme's.
 
-    Each of `sizes` gets a round-robin front on a port of its own over the first so many of the
-    replicas, so that they all share the first one. Comes back when all are ready.
+    Each of `sizes` gets a front on a port of its own over the first so many of the replicas, so
+    that they all share the first one; `try_for` seconds a front looks for a replica that
+    answers. `environment`: the scheme's LAB_* variables. Comes back when all are ready.
     """
-    if scheme.module == "resource_service":
+    if scheme.module == "resource_service" and len(stack.replicas) == max(sizes):
         replicas, ports = stack.replicas, list(stack.ports.replicas)
     else:
         ports = free_ports(max(sizes))
-        environment = {
-            "LAB_CLIENT_ID": stack.demo["DEMO_CLIENT_ID"],
-            "LAB_CLIENT_SECRET": stack.demo["DEMO_CLIENT_SECRET"],
-        }
+        if environment is None:
+            environment = {
+                "LAB_CLIENT_ID": stack.demo["DEMO_CLIENT_ID"],
+                "LAB_CLIENT_SECRET": stack.demo["DEMO_CLIENT_SECRET"],
+            }
         replicas = [
             await stack.start_replica(f"{scheme.name}-{number}", port, scheme.module, environment)
             for number, port in enumerate(ports, 1)
         ]
     fronts = dict(zip(sizes, free_ports(len(sizes)), strict=True))
     await asyncio.gather(*(replica.wait_until_ready() for replica in replicas))
-    balancer = await stack.start_load_balancer(
-        f"caddy-{scheme.name}", [Front(port, ports[:size]) for size, port in fronts.items()]
-    )
+    described = [
+        Front(port, ports[:size], policy=scheme.policy, try_for=try_for)
+        for size, port in fronts.items()
+    ]
+    balancer = await stack.start_load_balancer(f"caddy-{scheme.name}", described)
     await balancer.wait_until_ready()
     addresses = {size: f"http://127.0.0.1:{port}" for size, port in fronts.items()}
-    return Fleet(scheme, stack.auth_url, replicas, addresses)
+    return Fleet(scheme, stack.auth_url, replicas, addresses, ports)
 
 
 def account(stack: Stack) -> Account:

@@ -1,19 +1,25 @@
 """The schemes compared: one module each, all behind the same unmodified `resource_service` app.
 
-A scheme says two things: which program a replica runs, in which an authenticator tells who is
-asking (`module`), and how a client logs in and what it then sends with every request (`log_in`).
-`SCHEMES` names them; `find` imports one when it is asked for, so a replica loads only its own.
+A scheme says which program a replica runs, in which an authenticator tells who is asking
+(`module`), how a client logs in and what it then sends with every request (`log_in`), and how
+many people are made known to it without a log-in each (`seed`). `SCHEMES` names them; `find`
+imports one when it is asked for, so a replica loads only its own.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Final, cast
+from pathlib import Path
+from typing import Final, Literal, cast
 
 from lab.client import Client, Headers, Request, Response
+from shared.access_token import AccessToken
+from stack.caddy import Policy
 
-SCHEMES: Final = ("memory", "rs256")
+SCHEMES: Final = ("none", "basic", "memory", "sticky", "postgres", "redis", "hs256", "rs256")
 SCOPE: Final = "notes:read"  # what every log-in asks for, so that all schemes have equal claims
+
+Store = Literal["none", "postgres", "redis"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +49,44 @@ class LogIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody whom every scheme is to know by the same claims: those of the issuer's token."""
+
+    name: str
+    password: str = field(repr=False)
+    token: str = field(repr=False)
+    claims: AccessToken
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a scheme may keep what it must remember, and the secret that replicas may share."""
+
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    hs256_secret: str = field(repr=False)
+    sessions_file: Path  # what a new replica with sessions in memory begins with
+
+
+Seed = Callable[[Places, Sequence[Person]], Awaitable[list[Headers]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Scheme:
-    """One way to know who is asking. `python -m MODULE serve` runs a replica."""
+    """One way to know who is asking. `python -m MODULE serve` runs a replica.
+
+    `variables` are the LAB_* settings that a replica is given, and no others: whoever reads
+    its configuration reads them too. `store` is what it asks on every request.
+    """
 
     name: str
     title: str
     module: str
     log_in: Callable[[Client, Site, Account], Awaitable[LogIn]]
+    seed: Seed
+    variables: tuple[str, ...] = ()
+    store: Store = "none"
+    policy: Policy = "round_robin"
 
 
 def find(name: str) -> Scheme:

@@ -1,10 +1,11 @@
 """`rs256`: the signed access token, as in production. The replica is `resource_service` itself."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
-from lab.client import Client, Request
-from lab.schemes import SCOPE, Account, LogIn, Scheme, Site
+from lab.client import Client, Headers, Request
+from lab.schemes import SCOPE, Account, LogIn, Person, Places, Scheme, Site
 
 
 async def _log_in(http: Client, site: Site, account: Account) -> LogIn:
@@ -26,9 +27,15 @@ async def _log_in(http: Client, site: Site, account: Account) -> LogIn:
     return LogIn(request, response, credential=(("authorization", f"Bearer {token}"),))
 
 
+async def _seed(_places: Places, people: Sequence[Person]) -> list[Headers]:
+    """Nobody has to be told: the issuer's signature is enough."""
+    return [(("authorization", f"Bearer {person.token}"),) for person in people]
+
+
 SCHEME: Final = Scheme(
     name="rs256",
     title="signed access token (JWT)",
     module="resource_service",
     log_in=_log_in,
+    seed=_seed,
 )

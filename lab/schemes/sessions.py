@@ -4,12 +4,9 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
+from lab.schemes.session_app import IDLE_TIMEOUT, LIFETIME
 from shared.access_token import AccessToken
-
-IDLE_TIMEOUT: Final = 30 * 60.0  # seconds without a request
-LIFETIME: Final = 12 * 3600.0  # seconds since log-in, however busy
 
 
 @dataclass(slots=True)
@@ -45,11 +42,15 @@ class Sessions:
 
     def open(self, user: AccessToken) -> str:
         """Begin a session and return its id, which is new at every log-in."""
+        session_id = secrets.token_urlsafe(32)
+        self.put(session_id, user)
+        return session_id
+
+    def put(self, session_id: str, user: AccessToken) -> None:
+        """Begin a session under an id that was chosen elsewhere."""
         now = self._now()
         self._forget_idle(now)
-        session_id = secrets.token_urlsafe(32)
         self._sessions[session_id] = _Session(user, now + self._lifetime, now + self._idle_timeout)
-        return session_id
 
     def read(self, session_id: str) -> AccessToken | None:
         """Return the session's user and begin its idle time anew; None if there is no session."""

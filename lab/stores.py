@@ -1,0 +1,100 @@
+"""What the schemes keep things in: a PostgreSQL server, a Redis server, a shared key."""
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from lab.redis_server import RedisServer
+from lab.schemes import Places, Scheme
+from stack.postgres import EmbeddedPostgres
+
+REDIS_URL_VARIABLE: Final = "LAB_REDIS_URL"
+
+
+class Stores:
+    """The stores of one lab, apart from the issuer's database, so that either can die alone.
+
+    `redis` is None where the variable `LAB_REDIS_URL` names a server that is not ours.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.postgres = EmbeddedPostgres(folder)
+        self.redis = None if REDIS_URL_VARIABLE in os.environ else RedisServer(folder)
+        self.places = Places("", "", secrets.token_urlsafe(32), folder / "sessions.json")
+
+    async def __aenter__(self) -> "Stores":
+        """Start both servers and make the database."""
+        self.start()
+        database_url = await self.postgres.create_database(
+            "lab", owner="lab", password=secrets.token_urlsafe(24)
+        )
+        redis_url = os.environ[REDIS_URL_VARIABLE] if self.redis is None else self.redis.url
+        self.places = replace(self.places, database_url=database_url, redis_url=redis_url)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop both servers."""
+        if self.redis is not None:
+            self.redis.stop()
+        self.postgres.stop()
+
+    def start(self) -> None:
+        """Start both, again if need be: PostgreSQL still has its data, Redis has nothing."""
+        self.postgres.start()
+        if self.redis is not None:
+            self.redis.start()
+
+    async def kill(self) -> None:
+        """SIGKILL both at once, PostgreSQL with all its processes."""
+        if self.redis is not None:
+            self.redis.kill()
+        for pid in self._postgres_pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        while self.postgres.pid is not None:  # noqa: ASYNC110 - the kernel tells nobody else
+            await asyncio.sleep(0.01)
+
+    def url(self, scheme: Scheme) -> str:
+        """Return the address of what the scheme's replicas ask; empty if they ask nobody."""
+        urls = {"postgres": self.places.database_url, "redis": self.places.redis_url, "none": ""}
+        return urls[scheme.store]
+
+    def pids(self, scheme: Scheme) -> list[int]:
+        """Return the processes of the scheme's store; none if it has none, or it is not ours."""
+        if scheme.store == "redis":
+            return [self.redis.pid] if self.redis is not None and self.redis.pid else []
+        return self._postgres_pids() if scheme.store == "postgres" else []
+
+    def environment(self, scheme: Scheme, demo: Mapping[str, str]) -> dict[str, str]:
+        """Return the LAB_* variables of a replica: those that the scheme needs, and no others.
+
+        `demo` are the stack's demo accounts: the application is one of its clients.
+        """
+        known = {
+            "LAB_CLIENT_ID": demo["DEMO_CLIENT_ID"],
+            "LAB_CLIENT_SECRET": demo["DEMO_CLIENT_SECRET"],
+            "LAB_HS256_SECRET": self.places.hs256_secret,
+            "LAB_SESSIONS_FILE": str(self.places.sessions_file),
+            "LAB_STORE_URL": self.url(scheme),
+        }
+        return {name: known[name] for name in scheme.variables}
+
+    def _postgres_pids(self) -> list[int]:
+        pid = self.postgres.pid
+        return [] if pid is None else [pid, *_children(pid)]
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
+    except OSError:
+        return []
