@@ -14,7 +14,7 @@ from shared.errors import UnauthorizedClient, UnsupportedGrantType
 from shared.http import bodies
 
 PATH: Final = "/token"
-_NO_STORE: Final = {"cache-control": "no-store"}  # RFC 6749 §5.1
+_NO_STORE: Final = {"cache-control": "no-store", "pragma": "no-cache"}  # RFC 6749 §5.1
 
 router = APIRouter(tags=["tokens"])
 _encode = msgspec.json.Encoder().encode

@@ -38,6 +38,10 @@ async def test_the_response_is_as_rfc_6749_has_it(issuer: Any) -> None:
     assert body.pop("access_token").count(".") == 2
     assert body == {"token_type": "Bearer", "expires_in": 300, "scope": "notes:read"}
     assert response.headers["content-type"] == "application/json"
+    assert (response.headers["cache-control"], response.headers["pragma"]) == (
+        "no-store",
+        "no-cache",
+    )
 
 
 async def test_no_two_tokens_have_the_same_id(issuer: Any) -> None:
