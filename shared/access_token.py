@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Any, Final, Protocol, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -73,6 +73,10 @@ def _scope(value: str) -> frozenset[str]:
     return frozenset(value.split(" ")) - {""}
 
 
+# A verified token, the key that signed it, and from when until when it is good by our clock.
+_Verified: TypeAlias = tuple[AccessToken, jws.VerificationKey, int, int]
+
+
 class KeySet(Protocol):
     """Where verification keys come from: the issuer's own ring, or a fetched JWKS."""
 
@@ -124,7 +128,7 @@ class AccessTokenVerifier:
         self._remember = remember
         self._now = now
         self._kids: dict[bytes, str] = {}
-        self._verified: dict[str, tuple[AccessToken, jws.VerificationKey]] = {}
+        self._verified: dict[str, _Verified] = {}
         self._decode_claims = msgspec.json.Decoder(AccessToken).decode
 
     async def verify(self, token: str) -> AccessToken:
@@ -136,9 +140,12 @@ class AccessTokenVerifier:
         if len(token) > MAXIMUM_LENGTH:  # before all else: to look it up is to read it whole
             raise InvalidToken(Refusal.TOO_LONG)
         seen = self._verified.get(token)
-        if seen is not None and self._keys.trusted(seen[1].kid) is seen[1]:
-            self._check_dates(seen[0])
-            return seen[0]
+        if seen is not None:
+            access_token, key, begins, ends = seen
+            if self._keys.trusted(key.kid) is key:
+                if not begins <= self._now() < ends:
+                    self._check_dates(access_token)
+                return access_token
         return await self._verify_in_full(token)
 
     async def _verify_in_full(self, token: str) -> AccessToken:
@@ -189,7 +196,10 @@ class AccessTokenVerifier:
     ) -> None:
         if header not in self._kids:
             _remember(self._kids, header, key.kid, at_most=_HEADERS_REMEMBERED)
-        _remember(self._verified, token, (access_token, key), at_most=self._remember)
+        begins = max(access_token.iat, access_token.nbf or 0) - self._leeway
+        ends = access_token.exp + self._leeway
+        verified = (access_token, key, begins, ends)
+        _remember(self._verified, token, verified, at_most=self._remember)
 
 
 def _remember(known: dict[K, V], name: K, value: V, *, at_most: int) -> None:

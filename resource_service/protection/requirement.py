@@ -56,7 +56,7 @@ class Requirement:
         try:
             protection: Protection = scope["app"].state.protection
             token = await protection.authenticator.authenticate(scope)
-            if not self.scope <= token.scope:
+            if self.scope and not self.scope <= token.scope:
                 raise InsufficientScope(self.scope)
         except OAuthError:
             scope[_REQUIRED] = self.scope
