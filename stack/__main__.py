@@ -56,6 +56,7 @@ async def _run(state: Path, ports: Ports, console: Console) -> int:
         asyncio.get_running_loop().add_signal_handler(number, me.cancel)
     settings = Settings(
         auth_database_url=os.environ.get("AUTH_DATABASE_URL"),
+        auth_owner_database_url=os.environ.get("AUTH_MIGRATION_DATABASE_URL"),
         resource_database_url=os.environ.get("RESOURCE_DATABASE_URL"),
     )
     stack = Stack(state, ports, settings, tell=lambda line: console.print(line, markup=False))

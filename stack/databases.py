@@ -17,6 +17,7 @@ class Databases:
 
     def __init__(self, state: State, settings: Settings, tell: Callable[[str], None]) -> None:
         self.auth_url = ""
+        self.auth_owner_url: str | None = None  # None: the auth service migrates by itself
         self.resource_url = ""
         self.postgres: EmbeddedPostgres | None = None
         self._state = state
@@ -29,13 +30,15 @@ class Databases:
         auth, resource = self._settings.auth_database_url, self._settings.resource_database_url
         if auth is not None:
             await _require_reachable(auth, "AUTH_DATABASE_URL")
+            self.auth_owner_url = self._settings.auth_owner_database_url
         if resource is not None:
             await _require_reachable(resource, "RESOURCE_DATABASE_URL")
         if auth is None or resource is None:
             self.postgres = EmbeddedPostgres(self._state.path, options=self._settings.postgres)
             self.postgres.start()
             self._watch = asyncio.create_task(self._start_again_when_it_dies(self.postgres))
-            auth = auth or await _own(self.postgres, "sealgate_auth")
+            if auth is None:
+                self.auth_owner_url, auth = await _with_owner(self.postgres, "sealgate_auth")
             resource = resource or await _own(self.postgres, "sealgate_resource")
         self.auth_url, self.resource_url = auth, resource
 
@@ -60,6 +63,16 @@ class Databases:
 async def _own(postgres: EmbeddedPostgres, name: str) -> str:
     """Return the address of a database whose owner bears its name, with a new password."""
     return await postgres.create_database(name, owner=name, password=secrets.token_urlsafe(24))
+
+
+async def _with_owner(postgres: EmbeddedPostgres, name: str) -> tuple[str, str]:
+    """Return the addresses of a database for its owner, and for a role that owns nothing in it."""
+    owner = await postgres.create_database(
+        name, owner=f"{name}_owner", password=secrets.token_urlsafe(24)
+    )
+    return owner, await postgres.create_guest(
+        name, role=name, owner=f"{name}_owner", password=secrets.token_urlsafe(24)
+    )
 
 
 async def _require_reachable(url: str, variable: str) -> None:

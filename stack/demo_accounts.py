@@ -3,15 +3,13 @@
 import asyncio
 import json
 import secrets
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import httpx
 
+from stack.admin_commands import run_admin_command
 from stack.errors import StackError
-from stack.processes import REPOSITORY
 
 T = TypeVar("T")
 
@@ -29,16 +27,18 @@ async def create(environment: Mapping[str, str]) -> dict[str, str]:
 
     async def user(name: str) -> str:
         command = ["users", "create", name, "--password-stdin"]
-        await _admin(environment, command, given=password)
+        await run_admin_command(environment, command, given=password)
         return name
 
     async def client(name: str) -> dict[str, Any]:
         command = _new_client(name, "Demo client", ("client_credentials", *_USER_GRANTS))
-        answer: dict[str, Any] = json.loads(await _admin(environment, command))
+        answer: dict[str, Any] = json.loads(await run_admin_command(environment, command))
         return answer
 
     async def public_client(name: str) -> str:
-        await _admin(environment, [*_new_client(name, "API docs", _USER_GRANTS), "--public"])
+        await run_admin_command(
+            environment, [*_new_client(name, "API docs", _USER_GRANTS), "--public"]
+        )
         return name
 
     made_user, made_client, made_public = await asyncio.gather(
@@ -87,20 +87,3 @@ def _new_client(name: str, title: str, grants: Sequence[str]) -> list[str]:
     for grant in grants:
         command += ["--grant", grant]
     return [*command, "--scope", _SCOPE]
-
-
-async def _admin(environment: Mapping[str, str], command: list[str], given: str = "") -> str:
-    """Run an admin command with `given` as its input; return what it prints."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "auth_service", *command),
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-        env=dict(environment),
-        cwd=REPOSITORY,
-    )
-    output, errors = await process.communicate(f"{given}\n".encode())
-    if process.returncode != 0:
-        said = errors.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise StackError(f"`python -m auth_service {' '.join(command[:3])}` failed: {said[-1]}")
-    return output.decode()

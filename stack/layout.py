@@ -50,7 +50,7 @@ class Settings:
 
     `auth` and `resource` are further settings of the services (AUTH_*, RESOURCE_*). `restart`:
     start again what dies. `postgres`: settings for postgresql.conf. The database addresses take
-    the place of the embedded server.
+    the place of the embedded server; `auth_owner_database_url` is for migrations only.
     """
 
     auth: Mapping[str, str] = field(default_factory=dict)
@@ -58,4 +58,5 @@ class Settings:
     restart: bool = True
     postgres: Mapping[str, str] = field(default_factory=dict)
     auth_database_url: str | None = None
+    auth_owner_database_url: str | None = None
     resource_database_url: str | None = None

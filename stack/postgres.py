@@ -115,15 +115,27 @@ class EmbeddedPostgres:
         """
         connection = await asyncpg.connect(self.url())
         try:
-            if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", owner):
-                await _execute(connection, "CREATE ROLE %I LOGIN", owner)
-            await _execute(connection, "ALTER ROLE %I PASSWORD %L", owner, password)
+            await _create_role(connection, owner, password)
             if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
                 await _execute(connection, "CREATE DATABASE %I OWNER %I", name, owner)
             await _execute(connection, "REVOKE ALL ON DATABASE %I FROM PUBLIC", name)
         finally:
             await connection.close()
         return self.url(name, owner, password)
+
+    async def create_guest(self, database: str, *, role: str, owner: str, password: str) -> str:
+        """Make a role that may connect to a database and owns nothing there; return its address.
+
+        What it owned until now, the database itself included, is its `owner`'s from now on.
+        """
+        connection = await asyncpg.connect(self.url(database))
+        try:
+            await _create_role(connection, role, password)
+            await _execute(connection, "REASSIGN OWNED BY %I TO %I", role, owner)
+            await _execute(connection, "GRANT CONNECT ON DATABASE %I TO %I", database, role)
+        finally:
+            await connection.close()
+        return self.url(database, role, password)
 
     def _home(self) -> Path:
         """Return the server's own folder, where its user can get at it."""
@@ -212,6 +224,15 @@ class EmbeddedPostgres:
                 return
             time.sleep(0.01)
         raise StackError(f"PostgreSQL was not ready within {_READY_WITHIN:.0f} s (log: {log})")
+
+
+async def _create_role(
+    connection: "asyncpg.Connection[asyncpg.Record]", name: str, password: str
+) -> None:
+    """Make a role unless it exists, and set its password anew."""
+    if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name):
+        await _execute(connection, "CREATE ROLE %I LOGIN", name)
+    await _execute(connection, "ALTER ROLE %I PASSWORD %L", name, password)
 
 
 async def _execute(connection: "asyncpg.Connection[asyncpg.Record]", sql: str, *names: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from stack import caddy, demo_accounts
+from stack.admin_commands import run_admin_command
 from stack.caddy import Front
 from stack.databases import Databases
 from stack.layout import NOTHING, Ports, Settings
@@ -60,9 +61,8 @@ class Stack:
         for port, purpose in self.ports.purposes().items():
             require_free(port, purpose)
         await self.databases.start()
-        settings = self._auth_settings()
-        self.state.write_variables("auth.env", settings)
-        environment = _environment("AUTH_") | settings
+        self.state.write_variables("resource.env", self._resource_settings())
+        environment = await self._prepare_auth()
         self.auth = await self.start_process(
             "auth", "auth_service", self.ports.auth_process, environment
         )
@@ -151,6 +151,20 @@ class Stack:
         await process.start()
         return process
 
+    async def _prepare_auth(self) -> dict[str, str]:
+        """Write the settings of the admin commands, migrate; return the service's environment.
+
+        The address of the database's owner is for the commands, not for the service.
+        """
+        settings, owner_url = self._auth_settings(), self.databases.auth_owner_url
+        owner = {} if owner_url is None else {"AUTH_MIGRATION_DATABASE_URL": owner_url}
+        self.state.write_variables("auth.env", settings | owner)
+        environment = _environment("AUTH_") | settings
+        environment.pop("AUTH_MIGRATION_DATABASE_URL", None)
+        if owner:
+            await run_admin_command(environment | owner, ["migrate"])
+        return environment
+
     async def _demo_accounts(self, environment: Mapping[str, str]) -> dict[str, str]:
         demo = self.state.read_variables("demo.env")
         if not await demo_accounts.still_work(self.auth_url, demo):
@@ -175,14 +189,20 @@ class Stack:
 
     def _resource_environment(self, name: str, port: int) -> dict[str, str]:
         return _environment("RESOURCE_") | {
-            "RESOURCE_ISSUER": self.auth_url,
-            "RESOURCE_AUDIENCE": self.api_url,
             "RESOURCE_HOST": "127.0.0.1",
             "RESOURCE_PORT": str(port),
             "RESOURCE_REPLICA": name,
             "RESOURCE_DATABASE_URL": self.databases.resource_url,
             "RESOURCE_JWKS_FILE": str(self.state.key_sets / f"{name}.json"),
             "RESOURCE_DOCS_CLIENT_ID": self.demo["DEMO_PUBLIC_CLIENT_ID"],
+            **self._resource_settings(),
+        }
+
+    def _resource_settings(self) -> dict[str, str]:
+        """What the replicas share, and commands need that see tokens as a replica does."""
+        return {
+            "RESOURCE_ISSUER": self.auth_url,
+            "RESOURCE_AUDIENCE": self.api_url,
             **self.settings.resource,
         }
 
