@@ -76,6 +76,13 @@ class KeyRing:
         return key.sign(payload, typ=typ)
 
     @property
+    def active_kid(self) -> str:
+        """The `kid` of the key that signs; `TemporarilyUnavailable` before the first `reload`."""
+        if self._view.signing is None:
+            raise TemporarilyUnavailable(reason="no signing key at hand yet")
+        return self._view.signing.kid
+
+    @property
     def jwks(self) -> Jwks:
         """Every key that may have signed a token that is still good, and the next one."""
         if self._view.jwks is None:

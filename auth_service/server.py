@@ -15,7 +15,9 @@ from auth_service.metrics import Metrics
 from auth_service.passwords import Passwords
 from auth_service.refresh_tokens import RefreshTokens
 from auth_service.settings import Settings
+from auth_service.status_lists import StatusLists
 from auth_service.store.lookups import Lookups
+from shared.access_token import AccessTokenVerifier
 from shared.database import Pool, create_pool
 
 _STATEMENT_WITHIN: Final = 5.0  # seconds
@@ -24,13 +26,18 @@ _CLOSE_WITHIN: Final = 3.0  # seconds, for statements under way
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationServer:
-    """Settings, database, keys, passwords and clock; `now` is in seconds since 1970."""
+    """Settings, database, keys, passwords and clock; `now` is in seconds since 1970.
+
+    `own_tokens` verifies what was issued here, but not whether it was revoked since.
+    """
 
     settings: Settings
     db: Pool
     lookups: Lookups
     key_encryption_key: KeyEncryptionKey
     keys: KeyRing
+    own_tokens: AccessTokenVerifier
+    status_lists: StatusLists
     refresh_tokens: RefreshTokens
     passwords: Passwords
     metrics: Metrics
@@ -58,6 +65,7 @@ async def open_server(
     now: Callable[[], float] = time.time,
 ) -> AsyncIterator[AuthorizationServer]:
     """Put the server together and take it apart again; it connects when it first has to."""
+    keys = KeyRing(settings, key_encryption_key, now)
     passwords = Passwords(settings)
     db = create_pool(
         settings.database_url.get_secret_value(),
@@ -72,7 +80,11 @@ async def open_server(
             db=db,
             lookups=lookups,
             key_encryption_key=key_encryption_key,
-            keys=KeyRing(settings, key_encryption_key, now),
+            keys=keys,
+            own_tokens=AccessTokenVerifier(
+                keys, settings.issuer, settings.audience, remember=0, now=now
+            ),
+            status_lists=StatusLists(settings.issuer, keys, now),
             refresh_tokens=RefreshTokens(),
             passwords=passwords,
             metrics=Metrics(),

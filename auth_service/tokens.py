@@ -5,11 +5,14 @@ import secrets
 import msgspec
 
 from auth_service import scope as scopes
+from auth_service import status_lists
 from auth_service.parameters import Parameters
 from auth_service.server import AuthorizationServer
+from auth_service.store.clients import Client
 from auth_service.store.refresh_token_families import Family
 from shared.access_token import TYPE
 from shared.errors import InvalidTarget
+from shared.status_list import Status
 
 
 class TokenResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,6 +36,7 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     jti: str
     client_id: str
     scope: str
+    status: Status
     auth_time: int | None = None
     amr: tuple[str, ...] | None = None
     sid: str | None = None
@@ -48,9 +52,16 @@ def check_resource(server: AuthorizationServer, parameters: Parameters) -> None:
         raise InvalidTarget("tokens for this resource are not issued here")
 
 
-def for_client(server: AuthorizationServer, client_id: str, scope: frozenset[str]) -> TokenResponse:
+def for_client(server: AuthorizationServer, client: Client, scope: frozenset[str]) -> TokenResponse:
     """Issue an access token to a client for itself: it is the subject (RFC 9068 §2.2)."""
-    return _issue(server, sub=client_id, client_id=client_id, scope=scope)
+    assert client.status_idx is not None  # noqa: S101 - it was read from the database
+    return _issue(
+        server,
+        sub=client.client_id,
+        client_id=client.client_id,
+        scope=scope,
+        status_idx=client.status_idx,
+    )
 
 
 def for_user(
@@ -71,9 +82,11 @@ def for_user(
         sub=str(family.sub),
         client_id=client_id,
         scope=scope,
-        auth_time=int(family.auth_time.timestamp()),
-        amr=family.amr,
-        family=family if refreshable else None,
+        status_idx=family.status_idx,
+        log_in=family,
+        refresh_token=server.refresh_tokens.token(family.family_id, family.generation)
+        if refreshable
+        else None,
     )
 
 
@@ -83,9 +96,9 @@ def _issue(
     sub: str,
     client_id: str,
     scope: frozenset[str],
-    auth_time: int | None = None,
-    amr: tuple[str, ...] | None = None,
-    family: Family | None = None,
+    status_idx: int,
+    log_in: Family | None = None,
+    refresh_token: str | None = None,
 ) -> TokenResponse:
     settings = server.settings
     iat = int(server.now())
@@ -99,16 +112,15 @@ def _issue(
         jti=secrets.token_urlsafe(16),
         client_id=client_id,
         scope=scope_value,
-        auth_time=auth_time,
-        amr=amr,
-        sid=None if family is None else str(family.family_id),
+        status=Status(status_lists.reference(settings.issuer, status_idx)),
+        auth_time=None if log_in is None else int(log_in.auth_time.timestamp()),
+        amr=None if log_in is None else log_in.amr,
+        sid=None if log_in is None else str(log_in.family_id),
     )
     return TokenResponse(
         access_token=server.keys.sign(_encode(claims), typ=TYPE),
         token_type="Bearer",  # noqa: S106 - RFC 6750 §4
         expires_in=settings.access_token_lifetime,
         scope=scope_value,
-        refresh_token=None
-        if family is None
-        else server.refresh_tokens.token(family.family_id, family.generation),
+        refresh_token=refresh_token,
     )

@@ -19,4 +19,4 @@ async def client_credentials(
     if client.secret_sha256 is None:
         raise UnauthorizedClient("this grant is for confidential clients")
     scope = scopes.granted(parameters.get("scope"), client.scope)
-    return tokens.for_client(server, client.client_id, scope)
+    return tokens.for_client(server, client, scope)

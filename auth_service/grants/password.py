@@ -1,6 +1,5 @@
 """The resource owner password credentials grant (RFC 6749 §4.3), for first-party clients only."""
 
-import uuid
 from typing import Final
 
 from auth_service import accounts, tokens
@@ -9,7 +8,7 @@ from auth_service.parameters import Parameters
 from auth_service.server import AuthorizationServer
 from auth_service.store import refresh_token_families
 from auth_service.store.clients import Client
-from auth_service.store.refresh_token_families import Family
+from auth_service.store.refresh_token_families import LogIn
 from auth_service.tokens import TokenResponse
 from shared.errors import InvalidGrant, UnauthorizedClient
 
@@ -32,10 +31,9 @@ async def password(
     user = await accounts.verified_user(server, username, presented)
     if user is None:
         raise InvalidGrant(reason="unknown or disabled user, or wrong password")
-    family = Family(uuid.uuid4(), user.sub, scope, server.time(), _AMR, generation=1)
+    log_in = LogIn(user.sub, client.client_id, scope, _AMR, user.password_version)
+    family = await refresh_token_families.begin(server.db, log_in, server.time())
+    if family is None:
+        raise InvalidGrant(reason=f"user {user.sub} or the client was changed during log-in")
     refreshable = "refresh_token" in client.grant_types
-    if refreshable and not await refresh_token_families.begin(
-        server.db, family, client.client_id, user.password_version, server.time()
-    ):
-        raise InvalidGrant(reason=f"user {user.sub} was changed during log-in")
     return tokens.for_user(server, family, client.client_id, scope, refreshable=refreshable)

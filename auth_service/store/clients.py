@@ -14,6 +14,8 @@ class Client:
     """A registered client; one without a secret is public (RFC 6749 §2.1).
 
     A first-party client is the user's own agent: people may trust it with their password.
+    `status_idx` is the place of the client's own tokens in the status lists (see `statuses`);
+    it is given out when the client is stored.
     """
 
     client_id: str
@@ -24,10 +26,12 @@ class Client:
     first_party: bool
     created_at: datetime
     disabled_at: datetime | None
+    status_idx: int | None = None
 
 
 _COLUMNS = (
-    "client_id, name, secret_sha256, grant_types, scope, first_party, created_at, disabled_at"
+    "client_id, name, secret_sha256, grant_types, scope, first_party, created_at, disabled_at, "
+    "status_idx"
 )
 _FIND = f"SELECT {_COLUMNS} FROM clients WHERE client_id = $1"  # noqa: S608 - a constant
 
@@ -66,7 +70,10 @@ async def list_all(db: Database) -> list[Client]:
 
 
 async def disable(db: Database, client_id: str, now: datetime) -> Client | None:
-    """Disable a client, which may be disabled already; None if there is no such client."""
+    """Disable a client, which may be disabled already; None if there is no such client.
+
+    Its caller ends its tokens and its logins in the same transaction.
+    """
     row = await db.fetchrow(
         f"""
         UPDATE clients SET disabled_at = COALESCE(disabled_at, $2) WHERE client_id = $1
@@ -85,6 +92,28 @@ async def enable(db: Database, client_id: str) -> Client | None:
         client_id,
     )
     return None if row is None else _client(row)
+
+
+async def revoke_tokens(db: Database, client_id: str, status_idx: int, now: datetime) -> bool:
+    """End the tokens that the client has got for itself under this index; False if they are ended.
+
+    Their bit is set, and the client's next tokens have another index.
+    """
+    revoked = await db.fetchval(
+        """
+        WITH renewed AS (
+            UPDATE clients SET status_idx = nextval('status_indexes')
+            WHERE client_id = $1 AND status_idx = $2
+            RETURNING true
+        )
+        INSERT INTO revoked_statuses SELECT $2, $3 FROM renewed
+        RETURNING true
+        """,
+        client_id,
+        status_idx,
+        now,
+    )
+    return revoked is not None
 
 
 def _client(row: asyncpg.Record) -> Client:

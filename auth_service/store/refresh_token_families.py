@@ -14,8 +14,22 @@ from auth_service.store import Database
 
 
 @dataclass(frozen=True, slots=True)
+class LogIn:
+    """A user who has just proved who he is; `password_version` is that of the password checked."""
+
+    sub: uuid.UUID
+    client_id: str
+    scope: frozenset[str]
+    amr: tuple[str, ...]
+    password_version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
-    """What the user granted at login, and the generation of the newest token."""
+    """What the user granted at login, and the generation of the newest token.
+
+    `status_idx` is the login's place in the status lists (see `statuses`).
+    """
 
     family_id: uuid.UUID
     sub: uuid.UUID
@@ -23,6 +37,7 @@ class Family:
     auth_time: datetime
     amr: tuple[str, ...]
     generation: int
+    status_idx: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +57,35 @@ class Presented:
     created_after: datetime
 
 
-async def begin(
-    db: Database,
-    family: Family,
-    client_id: str,
-    password_version: int,
-    now: datetime,
-) -> bool:
-    """Begin a family; False if the user was disabled or has a new password since it was checked.
+_COLUMNS = "family_id, sub, scope, auth_time, amr, generation, status_idx"
 
-    FOR SHARE makes this wait for a change of the user that is under way, and makes the change
+
+async def begin(db: Database, log_in: LogIn, now: datetime) -> Family | None:
+    """Begin a family; None if the user or the client was disabled since, or the password changed.
+
+    FOR SHARE makes this wait for a change of either that is under way, and makes the change
     wait for this, so that it finds the family and ends it.
     """
-    begun = await db.fetchval(
-        """
+    row = await db.fetchrow(
+        f"""
         INSERT INTO refresh_token_families
             (family_id, sub, client_id, scope, auth_time, amr, generation, created_at, rotated_at)
-        SELECT $1, sub, $3, $4, $5, $6, $7, $9, $9
-        FROM users
-        WHERE sub = $2 AND disabled_at IS NULL AND password_version = $8
+        SELECT $1, sub, client_id, $4, $7, $5, 1, $7, $7
+        FROM users, clients
+        WHERE sub = $2 AND users.disabled_at IS NULL AND password_version = $6
+          AND client_id = $3 AND clients.disabled_at IS NULL
         FOR SHARE
-        RETURNING true
-        """,
-        family.family_id,
-        family.sub,
-        client_id,
-        sorted(family.scope),
-        family.auth_time,
-        family.amr,
-        family.generation,
-        password_version,
+        RETURNING {_COLUMNS}
+        """,  # noqa: S608 - a constant
+        uuid.uuid4(),
+        log_in.sub,
+        log_in.client_id,
+        sorted(log_in.scope),
+        log_in.amr,
+        log_in.password_version,
         now,
     )
-    return begun is not None
+    return None if row is None else _family(row)
 
 
 async def redeem(db: Database, token: Presented, scope: frozenset[str]) -> Family | None:
@@ -99,7 +110,8 @@ async def redeem(db: Database, token: Presented, scope: frozenset[str]) -> Famil
           AND family.scope @> $8
           AND users.sub = family.sub AND users.disabled_at IS NULL
           AND clients.client_id = family.client_id AND clients.disabled_at IS NULL
-        RETURNING family.family_id, family.sub, family.scope, auth_time, amr, generation
+        RETURNING family.family_id, family.sub, family.scope, auth_time, amr, generation,
+                  family.status_idx
         """,
         token.family_id,
         token.generation,
@@ -120,10 +132,14 @@ async def revoke_replayed(db: Database, token: Presented) -> bool:
     """
     replayed = await db.fetchval(
         """
-        UPDATE refresh_token_families SET revoked_at = $4
-        WHERE family_id = $1 AND client_id = $3 AND revoked_at IS NULL
-          AND generation > $2
-          AND NOT (generation = $2 + 1 AND COALESCE(rotated_at >= $5, false))
+        WITH ended AS (
+            UPDATE refresh_token_families SET revoked_at = $4
+            WHERE family_id = $1 AND client_id = $3 AND revoked_at IS NULL
+              AND generation > $2
+              AND NOT (generation = $2 + 1 AND COALESCE(rotated_at >= $5, false))
+            RETURNING status_idx
+        )
+        INSERT INTO revoked_statuses SELECT status_idx, $4 FROM ended
         RETURNING true
         """,
         token.family_id,
@@ -148,15 +164,39 @@ async def granted_scope(db: Database, token: Presented) -> frozenset[str] | None
     return None if scope is None else frozenset(scope)
 
 
+async def revoke(db: Database, status_idx: int, client_id: str, now: datetime) -> bool:
+    """End the login that has this index, if it is this client's; False if nothing changed."""
+    return await _end("status_idx = $2 AND client_id = $3", db, now, status_idx, client_id)
+
+
 async def revoke_all_of(db: Database, sub: uuid.UUID, now: datetime) -> None:
     """End every login of a user."""
-    await db.execute(
-        "UPDATE refresh_token_families SET revoked_at = $2 WHERE sub = $1 AND revoked_at IS NULL",
-        sub,
+    await _end("sub = $2", db, now, sub)
+
+
+async def revoke_all_at(db: Database, client_id: str, now: datetime) -> None:
+    """End every login at a client."""
+    await _end("client_id = $2", db, now, client_id)
+
+
+async def _end(condition: str, db: Database, now: datetime, *parameters: object) -> bool:
+    """Revoke families and set their bits, in one statement."""
+    ended = await db.fetchval(
+        f"""
+        WITH ended AS (
+            UPDATE refresh_token_families SET revoked_at = $1
+            WHERE revoked_at IS NULL AND {condition}
+            RETURNING status_idx
+        )
+        INSERT INTO revoked_statuses SELECT status_idx, $1 FROM ended
+        RETURNING true
+        """,  # noqa: S608 - a constant of this module
         now,
+        *parameters,
     )
+    return ended is not None
 
 
 def _family(row: asyncpg.Record) -> Family:
-    family_id, sub, scope, auth_time, amr, generation = row.values()
-    return Family(family_id, sub, frozenset(scope), auth_time, tuple(amr), generation)
+    family_id, sub, scope, auth_time, amr, generation, status_idx = row.values()
+    return Family(family_id, sub, frozenset(scope), auth_time, tuple(amr), generation, status_idx)
