@@ -1,38 +1,36 @@
-"""The key ring: signs with one key, publishes several, rotates; `kid` is the RFC 7638 thumbprint.
+"""The key ring: signs with one key and publishes several; `kid` is the RFC 7638 thumbprint.
 
 A key is *published* before it is *active* (it signs), then *retired* (it only verifies), then
-*removed*. What a verifier has cached is thus always enough: the next key has been in the JWKS
-for twice the time that a verifier may cache it, and an old one leaves the JWKS when the last
-token under it has expired.
+*removed*. `key_schedule` says when, `key_rotation` does it in the database, and the ring here
+follows: it is read anew every second (see `upkeep`).
 """
 
 import asyncio
 import hashlib
 import json
+import logging
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Final
 
-from auth_service.key_encryption import KeyEncryptionKey
+from auth_service import key_schedule
+from auth_service.key_encryption import KeyEncryptionKey, KeyEncryptionKeyRefused
+from auth_service.key_rotation import name
+from auth_service.key_schedule import Ring
 from auth_service.settings import Settings
-from auth_service.store import Connection, Database, Pool, signing_keys
+from auth_service.store import Database, signing_keys
 from auth_service.store.signing_keys import StoredKey
 from shared.errors import TemporarilyUnavailable
 from shared.jws import SigningKey, VerificationKey
 
-LEEWAY: Final = 30  # seconds; a verifier may accept a token so long after `exp`
-
-
-class RotationRefused(Exception):
-    """The next key must not sign yet; `possible_at` says when it may."""
-
-    def __init__(self, possible_at: datetime) -> None:
-        super().__init__(
-            "verifiers may not know the next key yet; "
-            f"rotation is possible at {possible_at.isoformat(timespec='seconds')}"
-        )
-        self.possible_at = possible_at
+_LOG = logging.getLogger(__name__)
+_NEVER: Final = float("-inf")
+_REWRAPPED: Final = (
+    "the signing keys were encrypted anew: put the new key-encryption key in its file; what is"
+    " in memory stays in use, but a restart would fail and a new signing key cannot be read"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,43 +42,75 @@ class Jwks:
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
-    """What the ring works with until it is read again; replaced as a whole."""
+class _Loaded:
+    """A key in memory; `encrypted` is what it was read from, or was last seen as."""
 
-    stored: tuple[StoredKey, ...] = ()
+    encrypted: bytes
+    signing: SigningKey
+    verification: VerificationKey
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What the ring works with until it is read again; replaced as a whole.
+
+    `read_at`: when the database said that this key signs. `complete_at`: when it last said
+    nothing that we could not read. Both on the monotonic clock.
+    """
+
+    stored: Ring = ()
     signing: SigningKey | None = None
     verification: dict[str, VerificationKey] = field(default_factory=dict)
     jwks: Jwks | None = None
+    read_at: float = _NEVER
+    complete_at: float = _NEVER
 
 
 class KeyRing:
-    """The issuer's keys, read from the database; it goes on with what it has when that is down.
+    """The issuer's keys, read from the database.
+
+    When that is down, or holds a key that we cannot decrypt, it goes on publishing what it has,
+    for ever shorter times (`key_schedule.served_max_age`), and stops signing after
+    `key_schedule.SIGNS_ON` seconds without the database: meanwhile the key may be retired.
 
     Also the issuer's own `shared.access_token.KeySet`.
     """
 
     def __init__(
-        self, settings: Settings, key_encryption_key: KeyEncryptionKey, now: Callable[[], float]
+        self,
+        settings: Settings,
+        key_encryption_key: KeyEncryptionKey,
+        now: Callable[[], float],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._key_encryption_key = key_encryption_key
         self._now = now
+        self._monotonic = monotonic
         self._view = _View()
-        self._loaded: dict[str, tuple[SigningKey, VerificationKey]] = {}
+        self._loaded: dict[str, _Loaded] = {}
+        self.warning = ""  # what an operator must do, or empty
 
     def sign(self, payload: bytes, *, typ: str) -> str:
-        """Sign with the active key; `TemporarilyUnavailable` before the first `reload`."""
-        key = self._view.signing
-        if key is None:
+        """Sign with the active key; `TemporarilyUnavailable` if it is not sure which that is."""
+        view = self._view
+        if view.signing is None:
             raise TemporarilyUnavailable(reason="no signing key at hand yet")
-        return key.sign(payload, typ=typ)
+        if self._monotonic() - view.read_at > key_schedule.SIGNS_ON:
+            raise TemporarilyUnavailable(
+                reason="the active key was not confirmed lately", retry_after=1
+            )
+        return view.signing.sign(payload, typ=typ)
 
     @property
-    def active_kid(self) -> str:
-        """The `kid` of the key that signs; `TemporarilyUnavailable` before the first `reload`."""
-        if self._view.signing is None:
-            raise TemporarilyUnavailable(reason="no signing key at hand yet")
-        return self._view.signing.kid
+    def active_kid(self) -> str | None:
+        """The `kid` of the key that signs; None before the first `reload`."""
+        return None if self._view.signing is None else self._view.signing.kid
+
+    @property
+    def stored(self) -> Ring:
+        """The ring as it was read last."""
+        return self._view.stored
 
     @property
     def jwks(self) -> Jwks:
@@ -90,9 +120,15 @@ class KeyRing:
         return self._view.jwks
 
     @property
+    def jwks_max_age(self) -> int:
+        """How long, in seconds, the JWKS may be kept that is served now."""
+        seen = self._monotonic() - self._view.complete_at
+        return key_schedule.served_max_age(self._settings.jwks_max_age, seen)
+
+    @property
     def usable(self) -> bool:
-        """Whether there is a key to sign with."""
-        return self._view.signing is not None
+        """Whether there is a key to sign with, and none that we should publish but cannot read."""
+        return self._view.signing is not None and self._view.complete_at == self._view.read_at
 
     def trusted(self, kid: str) -> VerificationKey | None:
         """Return the key with this `kid` (see `shared.access_token.KeySet`)."""
@@ -102,80 +138,80 @@ class KeyRing:
         """Return the key with this `kid`; nothing more is to be had by waiting."""
         return self.trusted(kid)
 
-    async def bootstrap(self, db: Pool) -> None:
-        """Make the first two keys, one active and the next, if the database has none."""
-        async with db.acquire() as connection, connection.transaction():
-            await signing_keys.lock(connection)
-            if await signing_keys.present(connection):
-                return
-            now = self._time()
-            kid = await self._publish(connection, now)
-            await signing_keys.activate(connection, kid, now)
-            await self._publish(connection, now)
-
-    async def rotate(self, db: Pool) -> str:
-        """Let the next key sign, retire the active one, publish a new next; return the `kid`.
-
-        All in one transaction under a lock, so that of any number of concurrent calls one
-        rotates. Raises `RotationRefused` if the next key has been published for less than
-        twice the time that the JWKS may be cached.
-        """
-        async with db.acquire() as connection, connection.transaction():
-            await signing_keys.lock(connection)
-            present = {key.state: key for key in await signing_keys.present(connection)}
-            now, following = self._time(), present["published"]
-            possible_at = following.published_at + timedelta(
-                seconds=2 * self._settings.jwks_max_age
-            )
-            if now < possible_at:
-                raise RotationRefused(possible_at)
-            await signing_keys.retire(connection, present["active"].kid, now)
-            await signing_keys.activate(connection, following.kid, now)
-            await self._publish(connection, now)
-        return following.kid
-
     async def reload(self, db: Database) -> None:
-        """Read the ring anew, and remove what has had its time.
+        """Read the ring anew.
 
-        Raises `KeyEncryptionKeyRefused` if the keys were encrypted with another one.
+        Raises `KeyEncryptionKeyRefused` if nothing could be read yet. Later, keys that cannot
+        be decrypted become a `warning`, and those at hand stay in use.
         """
-        await signing_keys.remove(db, LEEWAY + self._settings.jwks_max_age, self._time())
-        stored = tuple(await signing_keys.present(db))
-        if stored == self._view.stored:
+        read_at = self._monotonic()
+        stored = await signing_keys.ring(db, datetime.fromtimestamp(self._now(), UTC))
+        if stored == self._view.stored and not self.warning:
+            self._view = replace(self._view, read_at=read_at, complete_at=read_at)
             return
-        for key in stored:
-            if key.kid not in self._loaded:
-                self._loaded[key.kid] = await asyncio.to_thread(self._load, key)
-        active = next((key for key in stored if key.state == "active"), None)
-        if active is not None:
-            await signing_keys.extend_token_lifetime(
-                db, active.kid, self._settings.access_token_lifetime
-            )
-        self._loaded = {key.kid: self._loaded[key.kid] for key in stored}
+        problem = await self._load(stored)
+        if problem is not None and self._view.jwks is None:
+            raise problem
+        self._warn(problem)
+        await self._record(db, stored)
+        self._use(stored, read_at)
+
+    async def _load(self, stored: Ring) -> KeyEncryptionKeyRefused | None:
+        """Decrypt what is new or encrypted anew, and forget what is removed."""
+        problem = None
+        loaded = {}
+        for key in key_schedule.present(stored):
+            held = self._loaded.get(key.kid)
+            try:
+                if held is None or held.encrypted != key.encrypted_private:
+                    held = await asyncio.to_thread(self._decrypt, key, held)
+            except KeyEncryptionKeyRefused as error:
+                problem = error
+            if held is not None:
+                loaded[key.kid] = held
+        self._loaded = loaded
+        return problem
+
+    def _decrypt(self, key: StoredKey, held: _Loaded | None) -> _Loaded:
+        """A key that is at hand stays the same object: verified tokens are kept with it."""
+        encrypted = key.encrypted_private or b""
+        der = self._key_encryption_key.decrypt(encrypted, name=name(key.kid))
+        if held is not None:
+            return replace(held, encrypted=encrypted)
+        signing = SigningKey.from_der(der)
+        return _Loaded(encrypted, signing, signing.verification_key())
+
+    async def _record(self, db: Database, stored: Ring) -> None:
+        """Note with the keys under which settings they are served and sign, before they do."""
+        max_age, lifetime = self._settings.jwks_max_age, self._settings.longest_token_lifetime
+        last = key_schedule.present(stored)[-1:]
+        for key in last:
+            if key.jwks_max_age < max_age:
+                await signing_keys.extend_jwks_max_age(db, key.kid, max_age)
+        active = key_schedule.in_state(stored, "active")
+        if active is not None and active.token_lifetime < lifetime:
+            await signing_keys.extend_token_lifetime(db, active.kid, lifetime)
+
+    def _use(self, stored: Ring, read_at: float) -> None:
+        complete = len(self._loaded) == len(key_schedule.present(stored))
+        active = key_schedule.in_state(stored, "active")
+        signer = None if active is None else self._loaded.get(active.kid)
         self._view = _View(
             stored=stored,
-            signing=None if active is None else self._loaded[active.kid][0],
-            verification={kid: public for kid, (_, public) in self._loaded.items()},
-            jwks=_jwks([private for private, _ in self._loaded.values()]),
+            signing=None if signer is None else signer.signing,
+            verification={kid: key.verification for kid, key in self._loaded.items()},
+            jwks=_jwks([key.signing for key in self._loaded.values()]),
+            read_at=read_at,
+            complete_at=read_at if complete else self._view.complete_at,
         )
 
-    async def _publish(self, connection: Connection, now: datetime) -> str:
-        key = await asyncio.to_thread(SigningKey.generate, self._settings.signing_key_bits)
-        encrypted = self._key_encryption_key.encrypt(key.to_der(), name=_name(key.kid))
-        await signing_keys.publish(connection, key.kid, encrypted, now)
-        return key.kid
-
-    def _load(self, stored: StoredKey) -> tuple[SigningKey, VerificationKey]:
-        der = self._key_encryption_key.decrypt(stored.encrypted_private, name=_name(stored.kid))
-        key = SigningKey.from_der(der)
-        return key, key.verification_key()
-
-    def _time(self) -> datetime:
-        return datetime.fromtimestamp(self._now(), UTC)
-
-
-def _name(kid: str) -> str:
-    return f"signing key {kid}"
+    def _warn(self, problem: KeyEncryptionKeyRefused | None) -> None:
+        warning = "" if problem is None else _REWRAPPED
+        if warning and not self.warning:
+            _LOG.error("%s: %s (it is read again every second)", warning, problem)
+        elif self.warning and not warning:
+            _LOG.info("the key-encryption key fits again")
+        self.warning = warning
 
 
 def _jwks(keys: list[SigningKey]) -> Jwks:

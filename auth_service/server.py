@@ -10,6 +10,7 @@ from typing import Final
 
 from auth_service import store
 from auth_service.key_encryption import KeyEncryptionKey
+from auth_service.key_rotation import KeyRotation
 from auth_service.keys import KeyRing
 from auth_service.metrics import Metrics
 from auth_service.passwords import Passwords
@@ -36,6 +37,7 @@ class AuthorizationServer:
     lookups: Lookups
     key_encryption_key: KeyEncryptionKey
     keys: KeyRing
+    rotation: KeyRotation
     own_tokens: AccessTokenVerifier
     status_lists: StatusLists
     refresh_tokens: RefreshTokens
@@ -50,7 +52,7 @@ class AuthorizationServer:
         """
         await store.migrate_up(self.settings.database_url.get_secret_value())
         await self.refresh_tokens.load(self.db, self.key_encryption_key)
-        await self.keys.bootstrap(self.db)
+        await self.rotation.bootstrap(self.db)
         await self.keys.reload(self.db)
 
     def time(self) -> datetime:
@@ -81,6 +83,7 @@ async def open_server(
             lookups=lookups,
             key_encryption_key=key_encryption_key,
             keys=keys,
+            rotation=KeyRotation(settings, key_encryption_key, now),
             own_tokens=AccessTokenVerifier(
                 keys, settings.issuer, settings.audience, remember=0, now=now
             ),

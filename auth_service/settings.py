@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from shared.settings import ServiceSettings
 
 _DAY = 86_400
+STATUS_LIST_LIFETIME = 600  # of a Status List Token, from `iat` to `exp`
 
 
 class Settings(ServiceSettings):
@@ -34,6 +35,7 @@ class Settings(ServiceSettings):
     refresh_grace: int = Field(default=10, ge=0, le=60)
     signing_key_bits: Literal[2048, 3072, 4096] = 2048
     jwks_max_age: int = Field(default=300, ge=1, le=86_400)
+    key_rotation_period: int = Field(default=30 * _DAY, ge=0, le=3650 * _DAY)  # 0: by command only
 
     password_memory_kib: int = Field(default=19_456, ge=8, le=4 * 1024 * 1024)
     password_time_cost: int = Field(default=2, ge=1, le=100)
@@ -43,6 +45,11 @@ class Settings(ServiceSettings):
 
     registration: Literal["open", "closed"] = "open"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def longest_token_lifetime(self) -> int:
+        """The longest life of anything that is signed: its key is needed for so long."""
+        return max(self.access_token_lifetime, STATUS_LIST_LIFETIME)
 
     @field_validator("signing_key_bits", mode="before")
     @classmethod

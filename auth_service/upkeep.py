@@ -1,4 +1,8 @@
-"""What the service does in the background: get ready, then follow the key ring."""
+"""What the service does in the background: get ready, then follow the key ring and turn it.
+
+The ring is polled, not announced by LISTEN/NOTIFY: a poll cannot be lost (see
+docs/decisions/0003-polling-the-key-ring.md).
+"""
 
 import asyncio
 import logging
@@ -12,7 +16,7 @@ from auth_service.store import privileges
 from shared.database import UNAVAILABLE, MigrationRefused, NotMigrated
 
 _LOG = logging.getLogger(__name__)
-_POLL: Final = 2.0  # seconds; another process's rotation is seen so soon
+_POLL: Final = 1.0  # seconds; another process's rotation is seen so soon
 
 
 @asynccontextmanager
@@ -33,7 +37,7 @@ async def _keep_up(server: AuthorizationServer, *, prepared: bool) -> None:
     while True:
         await asyncio.sleep(_POLL)
         if prepared:
-            well = await _succeeds(lambda: server.keys.reload(server.db), well=well)
+            well = await _succeeds(lambda: _turn(server), well=well)
         else:
             well = prepared = await _succeeds(lambda: _prepare(server), well=well)
 

@@ -22,11 +22,12 @@ class Liveness(BaseModel):
 
 
 class Readiness(BaseModel):
-    """The signing keys are at hand."""
+    """The signing keys are at hand; `warning` says what an operator must do, if anything."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ready"}]})
 
     status: Literal["ready"] = "ready"
+    warning: str | None = None
 
 
 @router.get(
@@ -44,6 +45,7 @@ async def live() -> Liveness:
     "/ready",
     summary="Is it ready?",
     response_description="It is.",
+    response_model_exclude_none=True,
     responses=refusals(InvalidRequest, TemporarilyUnavailable),
 )
 async def ready(request: Request) -> Readiness:
@@ -52,6 +54,7 @@ async def ready(request: Request) -> Readiness:
     A database that goes away later does not count: the keys are still published, which every
     verifier needs, and the token endpoint answers 503 by itself.
     """
-    if not server_of(request).keys.usable:
-        raise TemporarilyUnavailable("no signing key at hand yet")
-    return Readiness()
+    keys = server_of(request).keys
+    if not keys.usable:
+        raise TemporarilyUnavailable(keys.warning or "no signing key at hand yet")
+    return Readiness(warning=keys.warning or None)

@@ -78,11 +78,12 @@ async def jwks(request: Request) -> Response:
 
     The next key is here long before it signs, and a retired one until the last token under it
     has expired, so keys that are kept for as long as `Cache-Control` allows are always enough.
+    An issuer that has lost its database goes on answering, with a `max-age` that shrinks to 0.
     """
     server = server_of(request)
     document = server.keys.jwks
     headers = {
-        "cache-control": f"public, max-age={server.settings.jwks_max_age}",
+        "cache-control": f"public, max-age={server.keys.jwks_max_age}",
         "etag": document.etag,
     }
     if _matches(request.headers.get("if-none-match"), document.etag):

@@ -87,13 +87,14 @@ async def test_users_and_clients_are_disabled_and_enabled(run: Any) -> None:
 
 
 async def test_keys_are_listed_and_a_rotation_that_comes_too_early_says_when(run: Any) -> None:
-    code, output, _ = await run("keys", "list", "--json")
+    short = {"AUTH_JWKS_MAX_AGE": "2"}
+    code, output, _ = await run("keys", "list", "--json", **short)
     assert (code, [key["state"] for key in json.loads(output)]) == (0, ["active", "published"])
-    code, _, errors = await run("keys", "rotate")
+    code, _, errors = await run("keys", "rotate", **short)
     assert code == 1
-    assert "rotation is possible at" in errors
-    await asyncio.sleep(2.1)
-    code, output, _ = await run("keys", "rotate", "--json", AUTH_JWKS_MAX_AGE="1")
+    assert "verifiers may not know the next key yet; possible from 2" in errors
+    await asyncio.sleep(4)
+    code, output, _ = await run("keys", "rotate", "--json", **short)
     assert code == 0
     assert [key["state"] for key in json.loads(output)] == ["retired", "active", "published"]
 
@@ -179,5 +180,5 @@ async def test_with_another_key_encryption_key_the_service_does_not_start(
             *words, AUTH_KEY_ENCRYPTION_KEY_FILE=str(other), AUTH_PORT="0"
         )
         assert (code, output) == (1, "")
-        assert "the key-encryption key is not the one that encrypted" in errors
+        assert "is not the one that encrypted" in errors
         assert errors.count("\n") == 1
