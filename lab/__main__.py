@@ -1,5 +1,6 @@
 """`python -m lab`: the laboratory's commands."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +30,25 @@ def bench(
     from lab.bench.run import run
 
     raise typer.Exit(run(rounds, seconds))
+
+
+@app.command()
+def run(
+    quick: Annotated[bool, typer.Option(help="Fewer rounds: about 3 minutes.")] = False,
+    only: Annotated[str, typer.Option(help="Ids of experiments, as in E0,P1.")] = "",
+    resume: Annotated[bool, typer.Option(help="Go on where the last run was stopped.")] = False,
+    results: Annotated[Path | None, typer.Option(help="The folder of the raw results.")] = None,
+) -> None:
+    """Sessions against tokens, measured: raw results, and the report made from them."""
+    from lab import experiments, runner
+    from lab.results import FOLDER
+
+    known = list(experiments.MODULES)
+    chosen = [word for word in only.upper().split(",") if word] or known
+    if unknown := [word for word in chosen if word not in known]:
+        raise typer.BadParameter(f"no such experiment: {', '.join(unknown)} ({', '.join(known)})")
+    folder = results or (Path(".sealgate/lab-quick") if quick else FOLDER)
+    raise typer.Exit(runner.run(chosen, folder, quick=quick, resume=resume))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,12 @@ class Fleet:
     replicas: Sequence[Process]
     fronts: Mapping[int, str]
     ports: Sequence[int] = ()  # of the replicas
+    balancer: Process | None = None
+
+    @property
+    def processes(self) -> list[Process]:
+        """The load balancer, if there is one, and the replicas."""
+        return [*([] if self.balancer is None else [self.balancer]), *self.replicas]
 
     async def log_in(self, client: Client, account: Account, size: int) -> LogIn:
         """Log in through the load balancer before `size` replicas."""
@@ -57,15 +63,17 @@ async def start(
     sizes: Sequence[int],
     environment: Mapping[str, str] | None = None,
     *,
-    try_for: float = 5.0,
+    label: str = "",
 ) -> Fleet:
-    """Start a scheme's replicas beside `stack`, or take the stack's own if they are the scheme's.
+    """Start a scheme's replicas beside `stack`.
 
     Each of `sizes` gets a front on a port of its own over the first so many of the replicas, so
-    that they all share the first one; `try_for` seconds a front looks for a replica that
-    answers. `environment`: the scheme's LAB_* variables. Comes back when all are ready.
+    that they all share the first one. `environment`: the scheme's LAB_* variables; without it
+    the stack's own replicas are taken where they are the scheme's. `label` is put before the
+    names of the processes. Comes back when all are ready.
     """
-    if scheme.module == "resource_service" and len(stack.replicas) == max(sizes):
+    name = f"{label}{scheme.name}"
+    if scheme.module == "resource_service" and environment is None:
         replicas, ports = stack.replicas, list(stack.ports.replicas)
     else:
         ports = free_ports(max(sizes))
@@ -75,19 +83,16 @@ async def start(
                 "LAB_CLIENT_SECRET": stack.demo["DEMO_CLIENT_SECRET"],
             }
         replicas = [
-            await stack.start_replica(f"{scheme.name}-{number}", port, scheme.module, environment)
+            await stack.start_replica(f"{name}-{number}", port, scheme.module, environment)
             for number, port in enumerate(ports, 1)
         ]
     fronts = dict(zip(sizes, free_ports(len(sizes)), strict=True))
     await asyncio.gather(*(replica.wait_until_ready() for replica in replicas))
-    described = [
-        Front(port, ports[:size], policy=scheme.policy, try_for=try_for)
-        for size, port in fronts.items()
-    ]
-    balancer = await stack.start_load_balancer(f"caddy-{scheme.name}", described)
+    described = [Front(port, ports[:size], policy=scheme.policy) for size, port in fronts.items()]
+    balancer = await stack.start_load_balancer(f"caddy-{name}", described)
     await balancer.wait_until_ready()
     addresses = {size: f"http://127.0.0.1:{port}" for size, port in fronts.items()}
-    return Fleet(scheme, stack.auth_url, replicas, addresses, ports)
+    return Fleet(scheme, stack.auth_url, replicas, addresses, ports, balancer)
 
 
 def account(stack: Stack) -> Account:

@@ -6,7 +6,7 @@ schedule is fixed in advance, and latency counts from the moment a request was d
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lab.client import Client, NoAnswer, Request
@@ -36,7 +36,7 @@ class Shot:
 
 async def fire(
     client: Client,
-    request: Request,
+    request: Request | Sequence[Request],
     *,
     rate: float,
     count: int,
@@ -45,13 +45,14 @@ async def fire(
 ) -> list[Shot]:
     """Send `request` `count` times, `rate` per second, and return the shots as they were due.
 
+    Several requests are sent in turn, so shot number n is of request n modulo their number.
     `start` is a time of the running event loop (now, if not given): lanes that share it share
     their clock. `seen` is called with each shot as it comes back, in the order of return.
     """
     clock = asyncio.get_running_loop().time
     origin = clock() if start is None else start
 
-    async def shoot(due: float) -> Shot:
+    async def shoot(due: float, request: Request) -> Shot:
         sent = clock() - origin
         try:
             response = await client.send(request)
@@ -62,10 +63,11 @@ async def fire(
         seen(shot)
         return shot
 
+    requests = [request] if isinstance(request, Request) else request
     tasks = []
     async with asyncio.TaskGroup() as group:
         for number in range(count):
             due = number / rate
             await asyncio.sleep(origin + due - clock())
-            tasks.append(group.create_task(shoot(due)))
+            tasks.append(group.create_task(shoot(due, requests[number % len(requests)])))
     return [task.result() for task in tasks]

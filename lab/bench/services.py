@@ -70,7 +70,7 @@ async def measure_issuing(
     stack: Stack, auth: Server, rounds: int, seconds: float
 ) -> dict[str, Ratio]:
     """Return `issue_ratio`: `client_credentials` tokens over raw RSA-2048 signatures, per core."""
-    requests = [_client_credentials(stack)]
+    requests = [client_credentials(stack)]
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     await auth.cpu_per_request(requests, seconds / 2)
     ratios = []
@@ -95,11 +95,11 @@ async def measure_login(
 
 async def new_tokens(stack: Stack, auth: Server) -> list[str]:
     """Have so many tokens issued that none is in the cache any more when it comes again."""
-    bodies = await auth.collect(_client_credentials(stack), _NEW_TOKENS)
+    bodies = await auth.collect(client_credentials(stack), _NEW_TOKENS)
     return [json.loads(body)["access_token"] for body in bodies]
 
 
-def _client_credentials(stack: Stack) -> bytes:
+def client_credentials(stack: Stack) -> bytes:
     """Build a token request of the confidential demo client (RFC 6749 §4.4.2)."""
     demo = stack.demo
     basic = f"{demo['DEMO_CLIENT_ID']}:{demo['DEMO_CLIENT_SECRET']}"

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from lab import schemes
 from lab.client import Client, Request
 from lab.fleet import Fleet, Visitor
 from lab.load import fire
@@ -67,7 +66,7 @@ async def test_log_out_ends_the_session(memory: Fleet, client: Client, account: 
     assert (refused.status, refused.error) == (401, "invalid_token")
 
 
-@pytest.mark.parametrize("name", schemes.SCHEMES)
+@pytest.mark.parametrize("name", ["memory", "rs256"])
 async def test_a_wrong_password_is_refused_and_gives_no_credential(
     name: str, memory: Fleet, rs256: Fleet, client: Client, account: Account
 ) -> None:
