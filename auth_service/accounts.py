@@ -65,7 +65,8 @@ async def change_password(
     async with server.db.acquire() as connection, connection.transaction():
         if not await users.change_password(connection, user, password_hash):
             raise AccessDenied("wrong user name or password", reason="changed meanwhile")
-        await refresh_token_families.revoke_all_of(connection, user.sub, now)
+        why = "password changed"
+        await refresh_token_families.revoke_all_of(connection, user.sub, now, why)
 
 
 async def disable(server: AuthorizationServer, username: str) -> User | None:
@@ -74,5 +75,6 @@ async def disable(server: AuthorizationServer, username: str) -> User | None:
     async with server.db.acquire() as connection, connection.transaction():
         user = await users.disable(connection, username, now)
         if user is not None:
-            await refresh_token_families.revoke_all_of(connection, user.sub, now)
+            why = "user disabled"
+            await refresh_token_families.revoke_all_of(connection, user.sub, now, why)
     return user

@@ -17,7 +17,7 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self.tokens_issued: dict[str, int] = defaultdict(int)  # by grant type
         self.refusals: dict[str, int] = defaultdict(int)  # by error code
-        self.refresh_replays = 0
+        self.refreshes: dict[str, int] = defaultdict(int)  # by what became of them
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -35,11 +35,12 @@ class Metrics(Collector):
             refusals.add_metric([error], count)
         yield issued
         yield refusals
-        yield CounterMetricFamily(
-            "sealgate_refresh_replays",
-            "Refresh token families revoked because an old token came again.",
-            self.refresh_replays,
+        refreshes = CounterMetricFamily(
+            "sealgate_refreshes", "Refresh tokens presented.", labels=["event"]
         )
+        for event, count in self.refreshes.items():
+            refreshes.add_metric([event], count)
+        yield refreshes
 
     def render(self) -> bytes:
         """Return them in the text exposition format."""

@@ -52,6 +52,11 @@ def check_resource(server: AuthorizationServer, parameters: Parameters) -> None:
         raise InvalidTarget("tokens for this resource are not issued here")
 
 
+def new_jti() -> str:
+    """Return the id of a token to be (RFC 7519 §4.1.7): 128 random bits, so no two are the same."""
+    return secrets.token_urlsafe(16)
+
+
 def for_client(server: AuthorizationServer, client: Client, scope: frozenset[str]) -> TokenResponse:
     """Issue an access token to a client for itself: it is the subject (RFC 9068 §2.2)."""
     assert client.status_idx is not None  # noqa: S101 - it was read from the database
@@ -60,6 +65,7 @@ def for_client(server: AuthorizationServer, client: Client, scope: frozenset[str
         sub=client.client_id,
         client_id=client.client_id,
         scope=scope,
+        jti=new_jti(),
         status_idx=client.status_idx,
     )
 
@@ -69,11 +75,13 @@ def for_user(
     family: Family,
     client_id: str,
     scope: frozenset[str],
+    jti: str,
     *,
     refreshable: bool,
 ) -> TokenResponse:
     """Issue an access token to a client for a user, with the family's newest refresh token.
 
+    `jti` is the one that the audit log has by now; see `new_jti`.
     `auth_time` and `amr` are those of the login, however often it was refreshed (RFC 9068
     §2.2.1). There is no `acr`: no context class is defined here.
     """
@@ -82,6 +90,7 @@ def for_user(
         sub=str(family.sub),
         client_id=client_id,
         scope=scope,
+        jti=jti,
         status_idx=family.status_idx,
         log_in=family,
         refresh_token=server.refresh_tokens.token(family.family_id, family.generation)
@@ -96,6 +105,7 @@ def _issue(
     sub: str,
     client_id: str,
     scope: frozenset[str],
+    jti: str,
     status_idx: int,
     log_in: Family | None = None,
     refresh_token: str | None = None,
@@ -109,7 +119,7 @@ def _issue(
         aud=settings.audience,
         exp=iat + settings.access_token_lifetime,
         iat=iat,
-        jti=secrets.token_urlsafe(16),
+        jti=jti,
         client_id=client_id,
         scope=scope_value,
         status=Status(status_lists.reference(settings.issuer, status_idx)),

@@ -32,8 +32,9 @@ async def password(
     if user is None:
         raise InvalidGrant(reason="unknown or disabled user, or wrong password")
     log_in = LogIn(user.sub, client.client_id, scope, _AMR, user.password_version)
-    family = await refresh_token_families.begin(server.db, log_in, server.time())
+    jti = tokens.new_jti()
+    family = await refresh_token_families.begin(server.db, log_in, server.time(), jti)
     if family is None:
         raise InvalidGrant(reason=f"user {user.sub} or the client was changed during log-in")
     refreshable = "refresh_token" in client.grant_types
-    return tokens.for_user(server, family, client.client_id, scope, refreshable=refreshable)
+    return tokens.for_user(server, family, client.client_id, scope, jti, refreshable=refreshable)

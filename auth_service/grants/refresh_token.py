@@ -9,9 +9,10 @@ from auth_service import scope as scopes
 from auth_service import tokens
 from auth_service.parameters import Parameters
 from auth_service.server import AuthorizationServer
-from auth_service.store import refresh_token_families
+from auth_service.store import redemptions
+from auth_service.store.audit_log import Event
 from auth_service.store.clients import Client
-from auth_service.store.refresh_token_families import Presented
+from auth_service.store.redemptions import Presented
 from auth_service.tokens import TokenResponse
 from shared.errors import InvalidGrant, InvalidScope
 
@@ -33,12 +34,15 @@ async def refresh_token(
     requested = parameters.get("scope")
     scope = scopes.granted(requested, client.scope) if requested else frozenset[str]()
     presented = _presented(server, client, *named)
-    family = await refresh_token_families.redeem(server.db, presented, scope)
-    if family is None:
+    jti = tokens.new_jti()
+    redemption = await redemptions.redeem(server.db, presented, scope, jti)
+    if redemption is None:
         await _refuse(server, presented, scope)
+    server.metrics.refreshes[redemption.event] += 1
+    family = redemption.family
     # What the client has lost since the log-in is not granted any more.
     granted = scope or scopes.granted(scopes.render(family.scope & client.scope), client.scope)
-    return tokens.for_user(server, family, client.client_id, granted, refreshable=True)
+    return tokens.for_user(server, family, client.client_id, granted, jti, refreshable=True)
 
 
 def _presented(
@@ -60,12 +64,11 @@ def _presented(
 async def _refuse(
     server: AuthorizationServer, presented: Presented, scope: frozenset[str]
 ) -> NoReturn:
-    """Find out why, revoke the family if it is a replay (that is committed first), and refuse."""
-    if await refresh_token_families.revoke_replayed(server.db, presented):
-        server.metrics.refresh_replays += 1
+    """Find out why and refuse; a replay has ended the family by then, and that is committed."""
+    event, verdict = await redemptions.refuse(server.db, presented, scope)
+    server.metrics.refreshes[event] += 1
+    if event is Event.REUSED:
         _LOG.warning("refresh token replayed: family %s revoked", presented.family_id)
-        raise InvalidGrant(reason=f"replay in family {presented.family_id}")
-    granted = await refresh_token_families.granted_scope(server.db, presented)
-    if granted is not None and not scope <= granted:
+    if event is Event.SCOPE_EXCEEDED:
         raise InvalidScope("the scope exceeds what was granted")
-    raise InvalidGrant(reason=f"family {presented.family_id} expired, revoked or another client's")
+    raise InvalidGrant(reason=f"{verdict}: family {presented.family_id}")

@@ -29,7 +29,7 @@ class Event(StrEnum):
 
     meaning: str
 
-    def __new__(cls, value: str, meaning: str) -> "Event":
+    def __new__(cls, value: str, meaning: str = "") -> "Event":
         """Make an event that is a string and has a meaning."""
         event = str.__new__(cls, value)
         event._value_ = value
@@ -37,7 +37,8 @@ class Event(StrEnum):
         return event
 
     REGISTERED = "registered", "a user was added"
-    LOGGED_IN = "logged in", "a user proved who he is, and a family of refresh tokens began"
+    LOGGED_IN = "logged in", "a user proved who he is; with a `family_id`, a client got tokens"
+    TOKENS_ISSUED = "tokens issued", "a client got tokens for a user logged in in a browser"
     LOG_IN_FAILED = "log-in failed", "of a known user; `reason` says why"
     PASSWORD_CHANGED = "password changed", "which ended every log-in of the user"
     USER_DISABLED = "user disabled", "which ended every log-in of the user"

@@ -110,7 +110,11 @@ async def test_a_replay_after_the_window_revokes_the_family(issuer: Any, clock: 
     clock.seconds += 11
     assert_invalid_grant(await issuer.refresh(token))
     assert_invalid_grant(await issuer.refresh(winner))
-    assert issuer.server.metrics.refresh_replays == 1
+    assert issuer.server.metrics.refreshes == {
+        "rotated": 1,
+        "reuse: family revoked": 1,
+        "refresh refused": 1,
+    }
 
 
 async def test_a_token_older_than_the_previous_one_revokes_the_family_at_once(issuer: Any) -> None:
