@@ -10,15 +10,36 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp
 
-from auth_service.endpoints import health, jwks, metadata, metrics, token, users
+from auth_service import pages
+from auth_service.endpoints import (
+    authorize,
+    consent,
+    health,
+    jwks,
+    login,
+    logout,
+    metadata,
+    metrics,
+    token,
+    userinfo,
+    users,
+)
 from auth_service.endpoints.cross_origin import CrossOrigin, Policy
 from auth_service.endpoints.direct import Direct
 from auth_service.key_encryption import KeyEncryptionKey
 from auth_service.server import open_server
 from auth_service.settings import Settings
 from auth_service.upkeep import kept_up
+from shared.bearer import challenge
 from shared.database import UNAVAILABLE
-from shared.errors import InvalidClient, OAuthError, TemporarilyUnavailable
+from shared.errors import (
+    InsufficientScope,
+    InvalidClient,
+    InvalidToken,
+    MissingToken,
+    OAuthError,
+    TemporarilyUnavailable,
+)
 from shared.http import documentation, errors, methods, openapi
 
 _LOG = logging.getLogger(__name__)
@@ -32,6 +53,7 @@ To try it here: press **Authorize** and give a client's id and secret, open *Get
 """
 _TAGS: Final = [
     {"name": "tokens", "description": "Where log-ins become tokens."},
+    {"name": "authorization", "description": "Where people log in, agree, and log out."},
     {"name": "discovery", "description": "What clients and verifiers find out by themselves."},
     {"name": "users", "description": "Registering, and changing one's password."},
     {"name": "operations", "description": "For load balancers and Prometheus."},
@@ -72,8 +94,10 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
         lifespan=lifespan,
     )
     app.state.policies = _policies(settings.cors_origins)
-    for endpoint in (token, jwks, metadata, users, health, metrics):
+    for endpoint in (token, authorize, userinfo, logout, jwks, metadata, users, health, metrics):
         app.include_router(endpoint.router)
+    for page in (login, consent, pages):
+        app.include_router(page.router)
     errors.install(app, _refused)
     for unavailable in UNAVAILABLE:
         app.add_exception_handler(unavailable, _database_unavailable)
@@ -89,6 +113,7 @@ def _policies(origins: tuple[str, ...]) -> dict[str, Policy]:
     public = Policy("GET")
     return {
         token.PATH: Policy("POST", frozenset(origins)),
+        userinfo.PATH: Policy("GET, POST"),
         jwks.PATH: public,
         **dict.fromkeys(metadata.PATHS, public),
     }
@@ -99,6 +124,8 @@ def _refused(request: Request, error: OAuthError) -> dict[str, str]:
     request.app.state.server.metrics.refusals[error.error] += 1
     if isinstance(error, InvalidClient):
         return {"www-authenticate": 'Basic realm="sealgate", charset="UTF-8"'}
+    if isinstance(error, MissingToken | InvalidToken | InsufficientScope):
+        return {"www-authenticate": challenge(error)}
     return {}
 
 

@@ -18,6 +18,8 @@ class Parameters(dict[str, str]):
     exception, so a client cannot name several resources (allowed by RFC 8707 §2).
     """
 
+    repeated: frozenset[str] = frozenset()  # of `parse` only: names that came more than once
+
     @classmethod
     def from_form(cls, content_type: str | None, body: bytes) -> "Parameters":
         """Read a form, or raise `InvalidRequest`.
@@ -25,19 +27,30 @@ class Parameters(dict[str, str]):
         A wrong media type is `invalid_request` as well and not 415: RFC 6749 §5.2 has this code
         for a request that is malformed in whatever way.
         """
-        if content_type is None or content_type.partition(";")[0].strip().lower() != MEDIA_TYPE:
-            raise InvalidRequest(f"the media type must be {MEDIA_TYPE}")
-        parameters = cls()
+        check_media_type(content_type)
+        parameters = cls.parse(body)
+        if parameters.repeated:
+            raise InvalidRequest("a parameter is repeated")
+        return parameters
+
+    @classmethod
+    def parse(cls, encoded: bytes) -> "Parameters":
+        """Read a form's body or a query string, or raise `InvalidRequest`.
+
+        A name that came more than once is in `repeated` and has no value.
+        """
+        parameters, repeated = cls(), set()
         try:
-            for field in _fields(body):
+            for field in _fields(encoded):
                 name, value = map(_decode, field.split("=", 1))
                 if name in parameters:
-                    raise InvalidRequest("a parameter is repeated")
+                    repeated.add(name)
                 parameters[name] = value
         except ValueError as error:
             raise InvalidRequest("the form is malformed") from error
-        for name in [name for name, value in parameters.items() if not value]:
+        for name in [name for name, value in parameters.items() if not value or name in repeated]:
             del parameters[name]
+        parameters.repeated = frozenset(repeated)
         return parameters
 
     def required(self, name: str) -> str:
@@ -46,6 +59,12 @@ class Parameters(dict[str, str]):
             return self[name]
         except KeyError:
             raise InvalidRequest(f"{name} is missing") from None
+
+
+def check_media_type(content_type: str | None) -> None:
+    """Refuse a body that is no form."""
+    if content_type is None or content_type.partition(";")[0].strip().lower() != MEDIA_TYPE:
+        raise InvalidRequest(f"the media type must be {MEDIA_TYPE}")
 
 
 def _fields(body: bytes) -> list[str]:

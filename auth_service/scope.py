@@ -6,9 +6,12 @@ from typing import Final
 from shared.errors import InvalidScope
 
 ADMIN: Final = "admin"
+OPENID: Final = "openid"
 OFFLINE_ACCESS: Final = "offline_access"
+# OIDC Core §5.4, §11: about the user, not about what a resource lets a client do.
+ABOUT_USER: Final = (OPENID, "profile", "email", "address", "phone", OFFLINE_ACCESS)
 # Of the resources that come with this service; a client may be registered for others.
-ADVERTISED: Final = ("notes:read", "notes:write")
+ADVERTISED: Final = (*ABOUT_USER, "notes:read", "notes:write")
 _SCOPE: Final = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")
 
 
@@ -22,6 +25,22 @@ def parse(value: str) -> frozenset[str]:
 def render(scope: frozenset[str]) -> str:
     """Write a scope string; the order means nothing and is always the same."""
     return " ".join(sorted(scope))
+
+
+def asked_of_user(requested: str | None, allowed: frozenset[str]) -> frozenset[str]:
+    """Return what a user is asked to grant; `InvalidScope` for anything beyond `allowed`.
+
+    Without a request it is what the client may do at resources. In an OpenID request what is
+    beyond is left out (OIDC Core §3.1.2.1); the client is told in the token response. `admin` is
+    not a user's to give.
+    """
+    allowed -= {ADMIN}
+    if requested is None:
+        return granted(None, allowed - set(ABOUT_USER))
+    scope = parse(requested)
+    if OPENID in scope & allowed:
+        return scope & allowed
+    return granted(requested, allowed)
 
 
 def granted(requested: str | None, allowed: frozenset[str]) -> frozenset[str]:

@@ -32,6 +32,8 @@ class Settings(ServiceSettings):
     access_token_lifetime: int = Field(default=300, ge=1, le=3600)
     refresh_token_idle_lifetime: int = Field(default=14 * _DAY, ge=1)
     refresh_token_lifetime: int = Field(default=90 * _DAY, ge=1)
+    session_idle_lifetime: int = Field(default=12 * 3600, ge=60)
+    session_lifetime: int = Field(default=7 * _DAY, ge=60)
     refresh_grace: int = Field(default=10, ge=0, le=60)
     signing_key_bits: Literal[2048, 3072, 4096] = 2048
     jwks_max_age: int = Field(default=300, ge=1, le=86_400)

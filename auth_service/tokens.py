@@ -1,11 +1,14 @@
 """Issuing tokens: access tokens (RFC 9068) and the token response (RFC 6749 §5.1)."""
 
 import secrets
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 
+from auth_service import authentication_context, id_tokens, status_lists
 from auth_service import scope as scopes
-from auth_service import status_lists
 from auth_service.parameters import Parameters
 from auth_service.server import AuthorizationServer
 from auth_service.store.clients import Client
@@ -23,6 +26,7 @@ class TokenResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     expires_in: int
     scope: str
     refresh_token: str | None = None
+    id_token: str | None = None
 
 
 class _Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,10 +42,12 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     scope: str
     status: Status
     auth_time: int | None = None
+    acr: str | None = None
     amr: tuple[str, ...] | None = None
     sid: str | None = None
 
 
+_NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
 _encode = msgspec.json.Encoder().encode
 
 
@@ -78,14 +84,16 @@ def for_user(
     jti: str,
     *,
     refreshable: bool,
+    nonce: str | None = None,
+    claims: Mapping[str, Any] = _NO_CLAIMS,
 ) -> TokenResponse:
     """Issue an access token to a client for a user, with the family's newest refresh token.
 
     `jti` is the one that the audit log has by now; see `new_jti`.
-    `auth_time` and `amr` are those of the login, however often it was refreshed (RFC 9068
-    §2.2.1). There is no `acr`: no context class is defined here.
+    `auth_time`, `acr` and `amr` are those of the login, however often it was refreshed (RFC 9068
+    §2.2.1). With the scope `openid` an ID token comes along, which bears `nonce` and `claims`.
     """
-    return _issue(
+    response = _issue(
         server,
         sub=str(family.sub),
         client_id=client_id,
@@ -97,6 +105,12 @@ def for_user(
         if refreshable
         else None,
     )
+    if scopes.OPENID not in scope:
+        return response
+    id_token = id_tokens.sign(
+        server, family, client_id, response.access_token, nonce=nonce, claims=claims
+    )
+    return msgspec.structs.replace(response, id_token=id_token)
 
 
 def _issue(
@@ -124,8 +138,9 @@ def _issue(
         scope=scope_value,
         status=Status(status_lists.reference(settings.issuer, status_idx)),
         auth_time=None if log_in is None else int(log_in.auth_time.timestamp()),
+        acr=None if log_in is None else authentication_context.acr(log_in.amr),
         amr=None if log_in is None else log_in.amr,
-        sid=None if log_in is None else str(log_in.family_id),
+        sid=None if log_in is None else log_in.sid,
     )
     return TokenResponse(
         access_token=server.keys.sign(_encode(claims), typ=TYPE),

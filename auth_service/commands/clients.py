@@ -9,9 +9,11 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from auth_service import redirect_uris as checks
 from auth_service import scope as scopes
 from auth_service.commands import refuse, show, with_server
 from auth_service.grants import GRANTS
+from auth_service.redirect_uris import RedirectUriRefused
 from auth_service.server import AuthorizationServer
 from auth_service.store import clients as stored_clients
 from auth_service.store.clients import Client
@@ -24,7 +26,7 @@ _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
 
 
 @app.command()
-def create(  # noqa: PLR0917 - typer passes them by name
+def create(  # noqa: PLR0913, PLR0917 - typer passes them by name
     client_id: ClientId,
     name: Annotated[str, typer.Option(help="What people see.")],
     grant: Annotated[list[str], typer.Option(help="A grant type it may use; repeat for more.")],
@@ -35,11 +37,26 @@ def create(  # noqa: PLR0917 - typer passes them by name
     first_party: Annotated[
         bool, typer.Option("--first-party", help="Users may give it their password.")
     ] = False,
+    redirect_uri: Annotated[
+        list[str] | None, typer.Option(help="Where codes may be sent; repeat for more.")
+    ] = None,
+    post_logout_redirect_uri: Annotated[
+        list[str] | None, typer.Option(help="Where people may go after log-out.")
+    ] = None,
+    pkce: Annotated[
+        bool, typer.Option(help="Whether it must use PKCE; a public client always must.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Create a client; the secret is made here and printed once."""
     secret = None if public else secrets.token_urlsafe(32)
     _check(client_id, grant, public=public, first_party=first_party)
+    redirect_uris = _redirect_uris(redirect_uri)
+    post_logout_redirect_uris = _redirect_uris(post_logout_redirect_uri)
+    if "authorization_code" in grant and not redirect_uris:
+        refuse("authorization_code needs a --redirect-uri")
+    if public and not pkce:
+        refuse("a public client must use PKCE (RFC 9700 §2.1.1)")
 
     async def work(server: AuthorizationServer) -> Client:
         client = Client(
@@ -51,6 +68,9 @@ def create(  # noqa: PLR0917 - typer passes them by name
             first_party=first_party,
             created_at=server.time(),
             disabled_at=None,
+            redirect_uris=redirect_uris,
+            post_logout_redirect_uris=post_logout_redirect_uris,
+            require_pkce=pkce,
         )
         if not await stored_clients.add(server.db, client):
             refuse(f"the client_id {client_id} is taken")
@@ -102,6 +122,15 @@ def _check(client_id: str, grants: list[str], *, public: bool, first_party: bool
         refuse("password is for first-party clients (RFC 9700 §2.4)")
 
 
+def _redirect_uris(uris: list[str] | None) -> tuple[str, ...]:
+    for uri in uris or ():
+        try:
+            checks.check(uri)
+        except RedirectUriRefused as error:
+            refuse(f"{uri}: {error}")
+    return tuple(dict.fromkeys(uris or ()))
+
+
 def _is_uuid(text: str) -> bool:
     try:
         uuid.UUID(text)
@@ -131,5 +160,6 @@ def _row(client: Client) -> dict[str, Any]:
         "first_party": client.first_party,
         "grant_types": " ".join(sorted(client.grant_types)),
         "scope": scopes.render(client.scope),
+        "redirect_uris": " ".join(client.redirect_uris),
         "disabled": client.disabled_at is not None,
     }

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from auth_service import accounts
+from auth_service.claims import check
 from auth_service.commands import refuse, show, with_server
 from auth_service.server import AuthorizationServer
 from auth_service.store import users as stored_users
@@ -46,6 +47,17 @@ def create(
     typer.echo(f"created user {username}, sub {user.sub}")
     if not password_stdin:
         typer.echo(f"password, shown only now: {password}")
+
+
+@app.command()
+def claims(username: Name, as_json: AsJson = False) -> None:
+    """Replace what is known of a user by a JSON object of claims (OIDC Core §5.1) on stdin."""
+    try:
+        known = check(json.load(sys.stdin))
+    except ValueError as error:
+        refuse(str(error))
+    user = with_server(lambda server: stored_users.set_claims(server.db, username, known))
+    _show_changed(user, username, as_json)
 
 
 @app.command("list")

@@ -3,46 +3,50 @@
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, Field
 
-from auth_service import scope
+from auth_service import authentication_context, claims, pkce, scope
+from auth_service.authorization_request import PROMPTS
+from auth_service.authorization_response import RESPONSE_MODES
 from auth_service.client_authentication import METHODS
-from auth_service.endpoints import jwks, server_of, token
+from auth_service.endpoints import authorize, jwks, logout, server_of, token, userinfo
 from auth_service.grants import GRANTS
+from auth_service.pages.texts import LANGUAGES
+from shared.jws import ALGORITHM
 
 PATHS: Final = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 _MAX_AGE: Final = 300  # seconds
+_ABOUT_THE_LOG_IN: Final = ("iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid")
 
 router = APIRouter(tags=["discovery"])
 
 
 class Metadata(BaseModel):
-    """The members of RFC 8414 §2 that are true of this issuer."""
+    """The members of RFC 8414 §2 and OpenID Connect Discovery §3 that are true of this issuer."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "issuer": "http://127.0.0.1:8000",
-                    "token_endpoint": "http://127.0.0.1:8000/token",
-                    "jwks_uri": "http://127.0.0.1:8000/.well-known/jwks.json",
-                    "scopes_supported": list(scope.ADVERTISED),
-                    "response_types_supported": [],
-                    "grant_types_supported": list(GRANTS),
-                    "token_endpoint_auth_methods_supported": list(METHODS),
-                    "service_documentation": "http://127.0.0.1:8000/docs",
-                }
-            ]
-        }
-    )
-
-    issuer: str
+    issuer: str = Field(examples=["http://127.0.0.1:8000"])
+    authorization_endpoint: str
     token_endpoint: str
+    userinfo_endpoint: str
     jwks_uri: str
+    end_session_endpoint: str
     scopes_supported: list[str]
+    claims_supported: list[str]
+    acr_values_supported: list[str]
     response_types_supported: list[str]
+    response_modes_supported: list[str]
     grant_types_supported: list[str]
+    prompt_values_supported: list[str]
+    subject_types_supported: list[str]
+    claim_types_supported: list[str]
+    id_token_signing_alg_values_supported: list[str]
     token_endpoint_auth_methods_supported: list[str]
+    code_challenge_methods_supported: list[str]
+    ui_locales_supported: list[str]
+    authorization_response_iss_parameter_supported: bool
+    claims_parameter_supported: bool
+    request_parameter_supported: bool
+    request_uri_parameter_supported: bool
     service_documentation: str
 
 
@@ -59,20 +63,32 @@ class Metadata(BaseModel):
     operation_id="read_openid_configuration",
 )
 async def metadata(request: Request, response: Response) -> Metadata:
-    """Return what this issuer offers, and where; both addresses have the same document.
-
-    What is not offered is left out, even members that OpenID Connect Discovery §3 requires of
-    an OpenID Provider, such as `authorization_endpoint`.
-    """
+    """Return what this issuer offers, and where; both addresses have the same document."""
     response.headers["cache-control"] = f"public, max-age={_MAX_AGE}"
     issuer = server_of(request).settings.issuer
     return Metadata(
         issuer=issuer,
+        authorization_endpoint=issuer + authorize.PATH,
         token_endpoint=issuer + token.PATH,
+        userinfo_endpoint=issuer + userinfo.PATH,
         jwks_uri=issuer + jwks.PATH,
+        end_session_endpoint=issuer + logout.PATH,
         scopes_supported=list(scope.ADVERTISED),
-        response_types_supported=[],
+        claims_supported=[*_ABOUT_THE_LOG_IN, *sorted(claims.SCOPE_OF)],
+        acr_values_supported=list(authentication_context.SUPPORTED),
+        response_types_supported=["code"],
+        response_modes_supported=list(RESPONSE_MODES),
         grant_types_supported=list(GRANTS),
+        prompt_values_supported=sorted(PROMPTS),
+        subject_types_supported=["public"],
+        claim_types_supported=["normal"],
+        id_token_signing_alg_values_supported=[ALGORITHM],
         token_endpoint_auth_methods_supported=list(METHODS),
+        code_challenge_methods_supported=[pkce.METHOD],
+        ui_locales_supported=list(LANGUAGES),
+        authorization_response_iss_parameter_supported=True,
+        claims_parameter_supported=True,
+        request_parameter_supported=False,
+        request_uri_parameter_supported=False,
         service_documentation=f"{issuer}/docs",
     )

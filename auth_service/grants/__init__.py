@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
+from auth_service.grants.authorization_code import authorization_code
 from auth_service.grants.client_credentials import client_credentials
 from auth_service.grants.password import password
 from auth_service.grants.refresh_token import refresh_token
@@ -14,6 +15,7 @@ from auth_service.tokens import TokenResponse
 Grant: TypeAlias = Callable[[AuthorizationServer, Client, Parameters], Awaitable[TokenResponse]]
 
 GRANTS: Final[dict[str, Grant]] = {
+    "authorization_code": authorization_code,
     "client_credentials": client_credentials,
     "password": password,
     "refresh_token": refresh_token,

@@ -31,9 +31,10 @@ async def password(
     user = await accounts.verified_user(server, username, presented)
     if user is None:
         raise InvalidGrant(reason="unknown or disabled user, or wrong password")
-    log_in = LogIn(user.sub, client.client_id, scope, _AMR, user.password_version)
+    now = server.time()
+    log_in = LogIn(user.sub, client.client_id, scope, _AMR, user.password_version, auth_time=now)
     jti = tokens.new_jti()
-    family = await refresh_token_families.begin(server.db, log_in, server.time(), jti)
+    family = await refresh_token_families.begin(server.db, log_in, now, jti)
     if family is None:
         raise InvalidGrant(reason=f"user {user.sub} or the client was changed during log-in")
     refreshable = "refresh_token" in client.grant_types

@@ -1,7 +1,9 @@
 """Registered clients (RFC 6749 §2)."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import asyncpg
 
@@ -15,7 +17,8 @@ class Client:
 
     A first-party client is the user's own agent: people may trust it with their password.
     `status_idx` is the place of the client's own tokens in the status lists (see `statuses`);
-    it is given out when the client is stored.
+    it is given out when the client is stored. `require_pkce` counts for confidential clients only:
+    public ones always need it.
     """
 
     client_id: str
@@ -27,12 +30,21 @@ class Client:
     created_at: datetime
     disabled_at: datetime | None
     status_idx: int | None = None
+    redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    require_pkce: bool = True
 
 
 _COLUMNS = (
     "client_id, name, secret_sha256, grant_types, scope, first_party, created_at, disabled_at, "
-    "status_idx"
+    "status_idx, redirect_uris, post_logout_redirect_uris, require_pkce"
 )
+_COLLECTIONS: Final[dict[str, Callable[[list[str]], Collection[str]]]] = {
+    "grant_types": frozenset,
+    "scope": frozenset,
+    "redirect_uris": tuple,
+    "post_logout_redirect_uris": tuple,
+}
 _FIND = f"SELECT {_COLUMNS} FROM clients WHERE client_id = $1"  # noqa: S608 - a constant
 
 
@@ -47,8 +59,9 @@ async def add(db: Database, client: Client) -> bool:
     added = await db.fetchval(
         """
         INSERT INTO clients
-            (client_id, name, secret_sha256, grant_types, scope, first_party, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+            (client_id, name, secret_sha256, grant_types, scope, first_party, created_at,
+             redirect_uris, post_logout_redirect_uris, require_pkce)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ON CONFLICT DO NOTHING
         RETURNING true
         """,
@@ -59,6 +72,9 @@ async def add(db: Database, client: Client) -> bool:
         sorted(client.scope),
         client.first_party,
         client.created_at,
+        client.redirect_uris,
+        client.post_logout_redirect_uris,
+        client.require_pkce,
     )
     return added is not None
 
@@ -117,5 +133,7 @@ async def revoke_tokens(db: Database, client_id: str, status_idx: int, now: date
 
 
 def _client(row: asyncpg.Record) -> Client:
-    (client_id, name, secret_sha256, grant_types, scope, *rest) = row.values()
-    return Client(client_id, name, secret_sha256, frozenset(grant_types), frozenset(scope), *rest)
+    values = dict(row)
+    for name, kind in _COLLECTIONS.items():
+        values[name] = kind(values[name])
+    return Client(**values)

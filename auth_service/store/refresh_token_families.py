@@ -4,8 +4,9 @@ No token is stored: the token of generation *n* is made from `family_id` and *n*
 the database does not have (see `auth_service.refresh_tokens`).
 """
 
+import json
 import uuid
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 import asyncpg
@@ -15,13 +16,20 @@ from auth_service.store import Database
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
-    """A user who has just proved who he is; `password_version` is that of the password checked."""
+    """A user who has proved who he is; `password_version` is that of the password checked.
+
+    `session_id`: the browser's session in which he did; `claims`: what the client asked to know
+    by name (OIDC Core §5.5).
+    """
 
     sub: uuid.UUID
     client_id: str
     scope: frozenset[str]
     amr: tuple[str, ...]
     password_version: int
+    auth_time: datetime
+    session_id: uuid.UUID | None = None
+    claims: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +46,16 @@ class Family:
     amr: tuple[str, ...]
     generation: int
     status_idx: int
+    session_id: uuid.UUID | None
+    claims: dict[str, list[str]]
+
+    @property
+    def sid(self) -> str:
+        """The `sid` of its tokens: the browser's session, or this login if there was no browser."""
+        return str(self.session_id or self.family_id)
 
 
-COLUMNS = "family_id, sub, scope, auth_time, amr, generation, status_idx"
+COLUMNS = "family_id, sub, scope, auth_time, amr, generation, status_idx, session_id, claims"
 
 
 async def begin(db: Database, log_in: LogIn, now: datetime, jti: str) -> Family | None:
@@ -55,8 +70,8 @@ async def begin(db: Database, log_in: LogIn, now: datetime, jti: str) -> Family 
         WITH begun AS (
             INSERT INTO refresh_token_families
                 (family_id, sub, client_id, scope, auth_time, amr, generation, created_at,
-                 rotated_at)
-            SELECT $1, sub, client_id, $4, $7, $5, 1, $7, $7
+                 rotated_at, session_id, claims)
+            SELECT $1, sub, client_id, $4, $9, $5, 1, $7, $7, $10, $11
             FROM users, clients
             WHERE sub = $2 AND users.disabled_at IS NULL AND password_version = $6
               AND client_id = $3 AND clients.disabled_at IS NULL
@@ -64,7 +79,9 @@ async def begin(db: Database, log_in: LogIn, now: datetime, jti: str) -> Family 
             RETURNING *
         ), recorded AS (
             INSERT INTO audit_log (at, event, sub, client_id, family_id, jti)
-            SELECT $7, 'logged in', sub, client_id, family_id, $8 FROM begun
+            SELECT $7, CASE WHEN session_id IS NULL THEN 'logged in' ELSE 'tokens issued' END,
+                   sub, client_id, family_id, $8
+            FROM begun
         )
         SELECT {COLUMNS} FROM begun
         """,  # noqa: S608 - a constant
@@ -76,6 +93,9 @@ async def begin(db: Database, log_in: LogIn, now: datetime, jti: str) -> Family 
         log_in.password_version,
         now,
         jti,
+        log_in.auth_time,
+        log_in.session_id,
+        json.dumps(log_in.claims),
     )
     return None if row is None else family_of(row)
 
@@ -84,6 +104,35 @@ async def revoke(db: Database, status_idx: int, client_id: str, now: datetime) -
     """End the login that has this index, if it is this client's; False if nothing changed."""
     condition, why = "status_idx = $3 AND client_id = $4", "revoked by the client"
     return await _end(condition, db, now, why, status_idx, client_id)
+
+
+async def find_by_status(db: Database, status_idx: int) -> Family | None:
+    """Return the login that has this index, unless it has ended or its user is disabled."""
+    row = await db.fetchrow(
+        f"""
+        SELECT {COLUMNS} FROM refresh_token_families
+        WHERE status_idx = $1 AND revoked_at IS NULL
+          AND EXISTS (SELECT FROM users
+                      WHERE users.sub = refresh_token_families.sub AND disabled_at IS NULL)
+        """,  # noqa: S608 - a constant
+        status_idx,
+    )
+    return None if row is None else family_of(row)
+
+
+async def revoke_family(db: Database, family_id: uuid.UUID, now: datetime) -> bool:
+    """End one login, whose code came again; False if it has ended before."""
+    return await _end("family_id = $3", db, now, "authorization code replayed", family_id)
+
+
+async def revoke_all_in(db: Database, session_id: uuid.UUID, now: datetime) -> None:
+    """End every login that began in a browser's session.
+
+    Not those with `offline_access`, which are meant to outlast it (OIDC Core §11, OpenID Connect
+    Back-Channel Logout 1.0 §2.7).
+    """
+    condition = "session_id = $3 AND NOT scope @> '{offline_access}'"
+    await _end(condition, db, now, "logged out", session_id)
 
 
 async def revoke_all_of(db: Database, sub: uuid.UUID, now: datetime, why: str) -> None:
@@ -123,4 +172,9 @@ async def _end(condition: str, db: Database, now: datetime, why: str, *parameter
 def family_of(row: asyncpg.Record) -> Family:
     """Return the family in a row that has `COLUMNS`, among others maybe."""
     values = {field.name: row[field.name] for field in fields(Family)}
-    return Family(**values | {"scope": frozenset(row["scope"]), "amr": tuple(row["amr"])})
+    values |= {
+        "scope": frozenset(row["scope"]),
+        "amr": tuple(row["amr"]),
+        "claims": json.loads(row["claims"]),
+    }
+    return Family(**values)

@@ -4,9 +4,11 @@ A name is stored and compared as it was typed, and no two names differ in case o
 login of `Alice` is not the login of `alice`, but `alice` cannot be registered beside her.
 """
 
+import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 
@@ -59,6 +61,38 @@ async def list_all(db: Database) -> list[User]:
     """Return every user, by name."""
     rows = await db.fetch(f"SELECT {_COLUMNS} FROM users ORDER BY username")  # noqa: S608
     return [_user(row) for row in rows]
+
+
+async def claims(db: Database, sub: uuid.UUID) -> dict[str, Any]:
+    """Return what is known of a user, by the names of OIDC Core §5.1; never null."""
+    row = await db.fetchrow(
+        "SELECT username, email, email_verified, claims FROM users WHERE sub = $1", sub
+    )
+    if row is None:
+        return {}
+    known: dict[str, Any] = {**json.loads(row["claims"]), "preferred_username": row["username"]}
+    if row["email"] is not None:
+        known |= {"email": row["email"], "email_verified": row["email_verified"]}
+    return known
+
+
+async def set_claims(db: Database, username: str, claims: dict[str, Any]) -> User | None:
+    """Replace what is known of a user; None if there is no such user.
+
+    An e-mail address counts as verified only if `email_verified` says so.
+    """
+    others = {name: value for name, value in claims.items() if not name.startswith("email")}
+    row = await db.fetchrow(
+        f"""
+        UPDATE users SET email = $2, email_verified = $3, claims = $4 WHERE username = $1
+        RETURNING {_COLUMNS}
+        """,  # noqa: S608
+        username,
+        claims.get("email"),
+        claims.get("email_verified", False),
+        json.dumps(others),
+    )
+    return None if row is None else _user(row)
 
 
 async def rehash(db: Database, user: User, password_hash: str) -> None:

@@ -1,0 +1,187 @@
+"""Logging in and registering, on pages; and choosing an account."""
+
+import re
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+
+from auth_service import accounts, pages, redirect_uris, sessions
+from auth_service.authentication_context import PASSWORD
+from auth_service.endpoints import browser, server_of
+from auth_service.endpoints.browser import Browser, PageRoute
+from auth_service.parameters import Parameters
+from auth_service.store import authorization_requests
+from auth_service.store.users import User
+from shared.errors import AccessDenied, Conflict, InvalidRequest, OAuthError
+
+# Where a log-in may lead to if no client waits: pages of ours, by path (RFC 9700 §4.11.2).
+_OUR_PAGES: Final = re.compile(r"/(?:account|device)(?:[/?][!-~]*)?")
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@router.get("/login")
+async def login_page(request: Request) -> Response:
+    """Show the log-in form."""
+    parameters = Parameters.parse(request.scope["query_string"])
+    return await _page(request, "login", parameters, await browser.of(request))
+
+
+@router.post("/login")
+async def log_in(request: Request) -> Response:
+    """Log in, and go on with what waits."""
+    visitor = await browser.of(request)
+    parameters = await browser.form(request, visitor)
+    server = server_of(request)
+    try:
+        user = await accounts.verified_user(
+            server, parameters.get("username", ""), parameters.get("password", "")
+        )
+        if user is None:
+            raise AccessDenied("wrong user name or password")
+    except OAuthError as error:
+        return await _again(request, "login", parameters, visitor, error)
+    return await _logged_in(request, parameters, visitor, user)
+
+
+@router.get("/register")
+async def register_page(request: Request) -> Response:
+    """Show the registration form."""
+    _check_open(request)
+    parameters = Parameters.parse(request.scope["query_string"])
+    return await _page(request, "register", parameters, await browser.of(request))
+
+
+@router.post("/register")
+async def register(request: Request) -> Response:
+    """Register, log in, and go on with what waits."""
+    _check_open(request)
+    visitor = await browser.of(request)
+    parameters = await browser.form(request, visitor)
+    try:
+        user = await accounts.register(
+            server_of(request), parameters.get("username", ""), parameters.get("password", "")
+        )
+    except OAuthError as error:
+        return await _again(request, "register", parameters, visitor, error)
+    return await _logged_in(request, parameters, visitor, user)
+
+
+@router.get("/accounts")
+async def accounts_page(request: Request) -> Response:
+    """Let the person stay who they are, or be somebody else."""
+    visitor = await browser.of(request)
+    parameters = Parameters.parse(request.scope["query_string"])
+    waiting, asked = await browser.waiting(request, parameters)
+    if visitor.session is None:
+        return browser.see_other(_url(request, "authorize/continue", parameters))
+    return pages.render(
+        request,
+        "accounts",
+        ui_locales=waiting.parameters.get("ui_locales"),
+        form_action=[redirect_uris.source(asked.destination.redirect_uri)],
+        csrf_token=visitor.csrf_token,
+        request_id=waiting.request_id,
+        client_name=asked.client.name,
+        username=visitor.session.username,
+        login_url=_url(request, "login", parameters),
+    )
+
+
+@router.post("/accounts")
+async def choose_account(request: Request) -> Response:
+    """Note that the person stays who they are."""
+    visitor = await browser.of(request)
+    parameters = await browser.form(request, visitor)
+    waiting, _ = await browser.waiting(request, parameters)
+    await authorization_requests.choose_account(server_of(request).db, waiting.request_id)
+    return browser.see_other(_url(request, "authorize/continue", parameters))
+
+
+def _check_open(request: Request) -> None:
+    if server_of(request).settings.registration == "closed":
+        raise AccessDenied("registration is closed")
+
+
+async def _page(
+    request: Request,
+    template: str,
+    parameters: Parameters,
+    visitor: Browser,
+    error: OAuthError | None = None,
+) -> Response:
+    """Show one of the two forms, anew with what is wrong with it."""
+    values, ui_locales, sources = await _context(request, parameters)
+    closed = server_of(request).settings.registration == "closed"
+    response = pages.render(
+        request,
+        template,
+        status_code=200 if error is None else error.status_code,
+        ui_locales=ui_locales,
+        form_action=sources,
+        headers={} if error is None else browser.retry_after(error),
+        problem=None if error is None else _problem(template, error),
+        csrf_token=visitor.csrf_token,
+        login_url=_url(request, "login", parameters),
+        register_url=None if closed else _url(request, "register", parameters),
+        **values,
+    )
+    return browser.with_cookie(request, response, visitor.cookie) if visitor.is_new else response
+
+
+async def _context(
+    request: Request, parameters: Parameters
+) -> tuple[dict[str, Any], str | None, list[str]]:
+    """Return what the page says of the request that waits, its languages and its client."""
+    next_ = parameters.get("next", "")
+    if _OUR_PAGES.fullmatch(next_):
+        username = parameters.get("username", "")
+        values = {"client_name": "", "request_id": "", "next": next_, "username": username}
+        return values, parameters.get("ui_locales"), []
+    waiting, asked = await browser.waiting(request, parameters)
+    values = {
+        "client_name": asked.client.name,
+        "request_id": str(waiting.request_id),
+        "next": "",
+        "username": parameters.get("username") or waiting.parameters.get("login_hint", ""),
+    }
+    source = redirect_uris.source(asked.destination.redirect_uri)
+    return values, waiting.parameters.get("ui_locales"), [source]
+
+
+async def _again(
+    request: Request, template: str, parameters: Parameters, visitor: Browser, error: OAuthError
+) -> Response:
+    browser.count(request, error)
+    return await _page(request, template, parameters, visitor, error)
+
+
+def _problem(template: str, error: OAuthError) -> str:
+    """Name the text that tells the person what to mend."""
+    if isinstance(error, Conflict):
+        return "name_taken"
+    if isinstance(error, InvalidRequest) and "name" in error.description:
+        return "bad_username"
+    if isinstance(error, AccessDenied | InvalidRequest):
+        return "wrong_password" if template == "login" else "bad_password"
+    return "too_many"
+
+
+async def _logged_in(
+    request: Request, parameters: Parameters, visitor: Browser, user: User
+) -> Response:
+    agent = request.headers.get("user-agent", "")
+    cookie = await sessions.log_in(server_of(request), user, PASSWORD, agent, visitor.session)
+    next_ = parameters.get("next", "")
+    if _OUR_PAGES.fullmatch(next_):
+        response = browser.see_other(f"{server_of(request).settings.issuer}{next_}")
+    else:
+        response = browser.see_other(_url(request, "authorize/continue", parameters))
+    return browser.with_cookie(request, response, cookie)
+
+
+def _url(request: Request, page: str, parameters: Parameters) -> str:
+    """Return the address of a page that is about the same request."""
+    kept = {name: parameters[name] for name in ("request", "next") if name in parameters}
+    return f"{server_of(request).settings.issuer}/{page}?{urlencode(kept)}"
