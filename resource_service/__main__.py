@@ -5,6 +5,7 @@ import uvicorn
 
 from resource_service.app import create_app
 from resource_service.commands import refuse, tokens
+from resource_service.commands.doctor import doctor
 from resource_service.settings import Settings
 from shared import logs
 from shared.settings import UnusableSettings
@@ -16,6 +17,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli.add_typer(tokens.app, name="tokens")
+cli.command()(doctor)
 
 
 @cli.command()

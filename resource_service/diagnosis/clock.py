@@ -7,7 +7,8 @@ from typing import Final
 
 import httpx
 
-# A Date is cut to whole seconds, and servers renew theirs about once a second.
+# A Date is cut to whole seconds, and many servers renew theirs once a second only, so that the
+# true time is up to two seconds later: one, give or take one.
 _COARSENESS: Final = 1.0
 
 
@@ -41,5 +42,5 @@ def difference(
     except (LookupError, ValueError, TypeError):
         return None
     then = date.replace(tzinfo=date.tzinfo or UTC).timestamp() + age
-    ahead = then + _COARSENESS / 2 - (asked_at + received_at) / 2
+    ahead = then + _COARSENESS - (asked_at + received_at) / 2
     return ClockDifference(ahead, _COARSENESS + (received_at - asked_at) / 2)

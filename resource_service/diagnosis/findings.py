@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+_OURS: Final = "…±"
 _LONGEST: Final = 99  # characters shown of a value that a stranger chose
 
 
@@ -47,5 +48,7 @@ def shown(value: object) -> str:
 
 def cut(text: str, longest: int = _LONGEST) -> str:
     """Shorten a text, and escape what a terminal might obey (or not have)."""
-    plain = "".join(c if " " <= c <= "~" else c.encode("unicode_escape").decode() for c in text)
+    plain = "".join(
+        c if " " <= c <= "~" or c in _OURS else c.encode("unicode_escape").decode() for c in text
+    )
     return plain if len(plain) <= longest else plain[: longest - 1] + "…"

@@ -1,9 +1,8 @@
 """The issuer's key set as a replica would hold it, fetched by the replica's own cache."""
 
-import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,14 +10,13 @@ from typing import Final
 import httpx
 
 from resource_service.diagnosis.clock import ClockDifference, difference
-from resource_service.diagnosis.findings import cut
+from resource_service.diagnosis.remarks import Remarks
 from resource_service.jwks import Jwk
 from resource_service.key_set_file import KeySetFile
 from resource_service.remote_key_set import USABLE, RemoteKeySet
 from shared.errors import TemporarilyUnavailable
 
 _NO_KID: Final = "none"  # no key has it: asking for it waits for the fetch that is under way
-_LONGEST_REMARK: Final = 400  # characters
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class ObservedKeySet:
         self._now = now
         self._asked_at = now()
         self._clock: ClockDifference | None = None
-        self.remarks = _Remarks()
+        self.remarks = Remarks()
         self.http = httpx.AsyncClient(
             trust_env=not jwks_uri.startswith("http://"),
             event_hooks={"response": [self._read_clock]},
@@ -75,7 +73,7 @@ class ObservedKeySet:
             keys.age if keys.age is not None else self._age_of_file,
             keys.usable,
             self._clock,
-            tuple(dict.fromkeys(self.remarks.texts)),
+            self.remarks.texts,
         )
 
     async def _read_clock(self, response: httpx.Response) -> None:
@@ -102,26 +100,3 @@ async def observed_key_set(
 class _ReadOnly(KeySetFile):
     def save(self, jwks: list[Jwk]) -> None:
         """Leave the file to the replica whose it is."""
-
-
-class _Remarks(logging.Handler):
-    """Keeps what this service's modules log, instead of letting it go to the terminal."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the text of one record."""
-        self.texts.append(cut(record.getMessage(), _LONGEST_REMARK))
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        logger = logging.getLogger("resource_service")
-        propagate, logger.propagate = logger.propagate, False
-        logger.addHandler(self)
-        try:
-            yield
-        finally:
-            logger.removeHandler(self)
-            logger.propagate = propagate
