@@ -8,7 +8,8 @@ from typing import Final
 
 from auth_service.passwords import check_policy
 from auth_service.server import AuthorizationServer
-from auth_service.store import refresh_token_families, users
+from auth_service.store import audit_log, refresh_token_families, users
+from auth_service.store.audit_log import Event
 from auth_service.store.users import User
 from shared.errors import AccessDenied, Conflict, InvalidRequest
 
@@ -26,22 +27,28 @@ async def register(server: AuthorizationServer, username: str, password: str) ->
         raise InvalidRequest("the user name must be 1 to 64 of A-Z a-z 0-9 . _ @ + -")
     check_policy(password, username)
     password_hash = await server.passwords.hash(password)
-    user = await users.add(server.db, username, password_hash, server.time())
-    if user is None:
-        raise Conflict("the user name is taken")
+    now = server.time()
+    async with server.db.acquire() as connection, connection.transaction():
+        user = await users.add(connection, username, password_hash, now)
+        if user is None:
+            raise Conflict("the user name is taken")
+        await audit_log.record(connection, Event.REGISTERED, now, sub=user.sub)
     return user
 
 
-async def verified_user(server: AuthorizationServer, username: str, password: str) -> User | None:
+async def verified_user(
+    server: AuthorizationServer, username: str, password: str, client_id: str | None = None
+) -> User | None:
     """Return the user who has this name and password; None for whatever is wrong.
 
-    An unknown user and a disabled one cost a hash like a known one. A hash made with other
-    parameters than those of the settings is replaced.
+    An unknown user and a disabled one cost a hash like a known one, and the same statement for
+    the audit log. A hash made with other parameters than those of the settings is replaced.
     """
     user = await users.find(server.db, username)
     password_hash = None if user is None else user.password_hash
     verified = await server.passwords.verify(password, password_hash)
     if user is None or not verified or user.disabled_at is not None:
+        await _note_failure(server, user, client_id, verified=verified)
         return None
     if server.passwords.is_outdated(user.password_hash):
         await users.rehash(server.db, user, await server.passwords.hash(password))
@@ -65,7 +72,8 @@ async def change_password(
     async with server.db.acquire() as connection, connection.transaction():
         if not await users.change_password(connection, user, password_hash):
             raise AccessDenied("wrong user name or password", reason="changed meanwhile")
-        why = "password changed"
+        await audit_log.record(connection, Event.PASSWORD_CHANGED, now, sub=user.sub)
+        why = Event.PASSWORD_CHANGED
         await refresh_token_families.revoke_all_of(connection, user.sub, now, why)
 
 
@@ -75,6 +83,35 @@ async def disable(server: AuthorizationServer, username: str) -> User | None:
     async with server.db.acquire() as connection, connection.transaction():
         user = await users.disable(connection, username, now)
         if user is not None:
-            why = "user disabled"
+            await audit_log.record(connection, Event.USER_DISABLED, now, sub=user.sub)
+            why = Event.USER_DISABLED
             await refresh_token_families.revoke_all_of(connection, user.sub, now, why)
     return user
+
+
+async def enable(server: AuthorizationServer, username: str) -> User | None:
+    """Let a disabled user in again, who has to log in anew; None if there is no such user."""
+    async with server.db.acquire() as connection, connection.transaction():
+        user = await users.enable(connection, username)
+        if user is not None:
+            await audit_log.record(connection, Event.USER_ENABLED, server.time(), sub=user.sub)
+    return user
+
+
+async def _note_failure(
+    server: AuthorizationServer, user: User | None, client_id: str | None, *, verified: bool
+) -> None:
+    if user is None:
+        reason = "unknown user"
+    elif verified:
+        reason = "user disabled"
+    else:
+        reason = "wrong password"
+    server.metrics.log_in_failures[reason] += 1
+    await audit_log.log_in_failed(
+        server.db,
+        server.time(),
+        sub=None if user is None else user.sub,
+        client_id=client_id,
+        reason=reason,
+    )

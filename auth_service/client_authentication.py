@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 
 from auth_service.parameters import Parameters
 from auth_service.server import AuthorizationServer
-from auth_service.store import clients
+from auth_service.store import audit_log, clients
 from auth_service.store.clients import Client
 from shared.errors import InvalidClient, InvalidRequest
 
@@ -23,7 +23,9 @@ async def authenticate_client(
     """Return the client that makes the request.
 
     Raises `InvalidClient`, the same for every cause, or `InvalidRequest` when the client used
-    more than one method. An unknown client costs the same query and comparison as a known one.
+    more than one method. The refusal of a known client is in the audit log; that of an unknown
+    one is not, since anybody can make up as many as he likes. The time it takes may tell the two
+    apart: a `client_id` is no secret (RFC 6749 §2.2).
 
     A confidential client may use Basic or post as it likes; which method it registered is not
     checked, since registration does not ask.
@@ -34,12 +36,13 @@ async def authenticate_client(
         _NO_SECRET if client is None or client.secret_sha256 is None else client.secret_sha256
     )
     presented = hashlib.sha256(secret.encode()).digest()
-    if not hmac.compare_digest(presented, expected):
-        raise InvalidClient(reason=f"wrong secret or unknown client {client_id!r}")
+    verified = hmac.compare_digest(presented, expected)
     if client is None:
         raise InvalidClient(reason=f"unknown client {client_id!r}")
-    if client.disabled_at is not None:
-        raise InvalidClient(reason=f"disabled client {client_id!r}")
+    if not verified or client.disabled_at is not None:
+        why = "client disabled" if verified else "wrong secret"
+        await audit_log.client_refused(server.db, server.time(), client_id, why)
+        raise InvalidClient(reason=f"{why}: {client_id!r}")
     return client
 
 

@@ -93,6 +93,10 @@ class KeyRing:
 
     def sign(self, payload: bytes, *, typ: str) -> str:
         """Sign with the active key; `TemporarilyUnavailable` if it is not sure which that is."""
+        return self.require_signing().sign(payload, typ=typ)
+
+    def require_signing(self) -> SigningKey:
+        """Return the active key, or raise as `sign` does."""
         view = self._view
         if view.signing is None:
             raise TemporarilyUnavailable(reason="no signing key at hand yet")
@@ -100,7 +104,7 @@ class KeyRing:
             raise TemporarilyUnavailable(
                 reason="the active key was not confirmed lately", retry_after=1
             )
-        return view.signing.sign(payload, typ=typ)
+        return view.signing
 
     @property
     def active_kid(self) -> str | None:

@@ -17,31 +17,31 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self.tokens_issued: dict[str, int] = defaultdict(int)  # by grant type
         self.refusals: dict[str, int] = defaultdict(int)  # by error code
+        self.log_in_failures: dict[str, int] = defaultdict(int)  # by reason
         self.refreshes: dict[str, int] = defaultdict(int)  # by what became of them
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
         """Yield what there is (see `prometheus_client.registry.Collector`)."""
-        issued = CounterMetricFamily(
-            "sealgate_tokens_issued", "Access tokens issued.", labels=["grant_type"]
+        yield _by_label(
+            "sealgate_tokens_issued", "Access tokens issued.", "grant_type", self.tokens_issued
         )
-        for grant_type, count in self.tokens_issued.items():
-            issued.add_metric([grant_type], count)
-        refusals = CounterMetricFamily(
-            "sealgate_refusals", "Requests refused with an error code.", labels=["error"]
+        yield _by_label(
+            "sealgate_refusals", "Requests refused with an error code.", "error", self.refusals
         )
-        for error, count in self.refusals.items():
-            refusals.add_metric([error], count)
-        yield issued
-        yield refusals
-        refreshes = CounterMetricFamily(
-            "sealgate_refreshes", "Refresh tokens presented.", labels=["event"]
+        yield _by_label(
+            "sealgate_log_in_failures", "Passwords refused.", "reason", self.log_in_failures
         )
-        for event, count in self.refreshes.items():
-            refreshes.add_metric([event], count)
-        yield refreshes
+        yield _by_label("sealgate_refreshes", "Refresh tokens presented.", "event", self.refreshes)
 
     def render(self) -> bytes:
         """Return them in the text exposition format."""
         return generate_latest(self._registry)
+
+
+def _by_label(name: str, about: str, label: str, counts: dict[str, int]) -> Metric:
+    family = CounterMetricFamily(name, about, labels=[label])
+    for value, count in counts.items():
+        family.add_metric([value], count)
+    return family

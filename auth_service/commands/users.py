@@ -76,7 +76,7 @@ def disable(username: Name, as_json: AsJson = False) -> None:
 @app.command()
 def enable(username: Name, as_json: AsJson = False) -> None:
     """Let a disabled user in again; he has to log in anew."""
-    user = with_server(lambda server: stored_users.enable(server.db, username))
+    user = with_server(lambda server: accounts.enable(server, username))
     _show_changed(user, username, as_json)
 
 

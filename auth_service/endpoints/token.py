@@ -9,6 +9,7 @@ from auth_service.client_authentication import authenticate_client
 from auth_service.endpoints import server_of, token_document
 from auth_service.grants import GRANTS
 from auth_service.parameters import Parameters
+from auth_service.store import audit_log
 from auth_service.tokens import check_resource
 from shared.errors import UnauthorizedClient, UnsupportedGrantType
 from shared.http import bodies
@@ -45,8 +46,12 @@ async def token(request: Request) -> Response:
         raise UnsupportedGrantType("this server does not offer the grant type")
     client = await authenticate_client(server, headers.get("authorization"), parameters)
     if grant_type not in client.grant_types:
+        await audit_log.client_refused(
+            server.db, server.time(), client.client_id, "grant type not allowed"
+        )
         raise UnauthorizedClient("this client may not use the grant type")
     check_resource(server, parameters)
+    server.keys.require_signing()  # before the grant is used up, and recorded as used
     response = await grant(server, client, parameters)
     server.metrics.tokens_issued[grant_type] += 1
     return Response(_encode(response), 200, _NO_STORE, "application/json")

@@ -28,7 +28,7 @@ async def password(
         raise UnauthorizedClient("this grant is for first-party clients")
     username, presented = parameters.required("username"), parameters.required("password")
     scope = scopes.granted(parameters.get("scope"), client.scope)
-    user = await accounts.verified_user(server, username, presented)
+    user = await accounts.verified_user(server, username, presented, client.client_id)
     if user is None:
         raise InvalidGrant(reason="unknown or disabled user, or wrong password")
     now = server.time()

@@ -126,7 +126,7 @@ _WITHOUT_WAITING: Final = (
 
 
 async def log_in_failed(
-    db: Database, at: datetime, *, sub: uuid.UUID | None, client_id: str, reason: str
+    db: Database, at: datetime, *, sub: uuid.UUID | None, client_id: str | None, reason: str
 ) -> None:
     """Add a row about a failed log-in, or do as much work for nothing if the user is unknown.
 
@@ -141,7 +141,7 @@ async def log_in_failed(
         FROM without_waiting
         WHERE $2::uuid IS NOT NULL AND (
             SELECT count(*) FROM audit_log
-            WHERE sub = $2 AND event = 'log-in failed' AND at > $1 - interval '1 minute'
+            WHERE sub = $2 AND event = 'log-in failed' AND at > $1::timestamptz - interval '1 minute'
         ) < {MOST_A_MINUTE}
         """,  # noqa: S608 - constants
         at,
@@ -161,7 +161,7 @@ async def client_refused(db: Database, at: datetime, client_id: str, reason: str
         FROM without_waiting
         WHERE (
             SELECT count(*) FROM audit_log
-            WHERE client_id = $2 AND event = 'client refused' AND at > $1 - interval '1 minute'
+            WHERE client_id = $2 AND event = 'client refused' AND at > $1::timestamptz - interval '1 minute'
         ) < {MOST_A_MINUTE}
         """,  # noqa: S608 - constants
         at,
