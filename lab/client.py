@@ -7,7 +7,7 @@ import asyncio
 import os
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode, urlsplit
@@ -38,6 +38,10 @@ class Request:
         """Build a POST of `application/x-www-form-urlencoded` parameters."""
         content_type = ("content-type", "application/x-www-form-urlencoded")
         return cls("POST", url, (content_type, *headers), urlencode(list(parameters)).encode())
+
+    def moved_to(self, url: str) -> "Request":
+        """Return the same request for another address."""
+        return replace(self, url=url)
 
 
 @dataclass(slots=True)

@@ -1,12 +1,13 @@
 """The replicas of one scheme, load balancers in front of them, and somebody who is logged in."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.client import Client, Request
 from lab.schemes import Account, LogIn, Scheme, Site
 from stack.caddy import Front
+from stack.layout import NOTHING
 from stack.ports import free_ports
 from stack.processes import Process
 from stack.stack import Stack
@@ -64,13 +65,15 @@ async def start(
     environment: Mapping[str, str] | None = None,
     *,
     label: str = "",
+    each: Callable[[int], Mapping[str, str]] = lambda _number: NOTHING,
 ) -> Fleet:
     """Start a scheme's replicas beside `stack`.
 
     Each of `sizes` gets a front on a port of its own over the first so many of the replicas, so
     that they all share the first one. `environment`: the scheme's LAB_* variables; without it
     the stack's own replicas are taken where they are the scheme's. `label` is put before the
-    names of the processes. Comes back when all are ready.
+    names of the processes; `each` adds variables to a replica by its number, from 1 on. Comes
+    back when all are ready.
     """
     name = f"{label}{scheme.name}"
     if scheme.module == "resource_service" and environment is None:
@@ -83,7 +86,9 @@ async def start(
                 "LAB_CLIENT_SECRET": stack.demo["DEMO_CLIENT_SECRET"],
             }
         replicas = [
-            await stack.start_replica(f"{name}-{number}", port, scheme.module, environment)
+            await stack.start_replica(
+                f"{name}-{number}", port, scheme.module, {**environment, **each(number)}
+            )
             for number, port in enumerate(ports, 1)
         ]
     fronts = dict(zip(sizes, free_ports(len(sizes)), strict=True))

@@ -16,6 +16,7 @@ from lab.fleet import Fleet, Visitor
 from lab.schemes import Account, Person, Scheme
 from lab.schemes.password_check import claims
 from lab.stores import Stores
+from stack.layout import NOTHING
 from stack.ports import free_ports
 from stack.processes import Process
 from stack.stack import Stack
@@ -62,19 +63,28 @@ class Laboratory:
                 self._people.append(person)
         return self._people[:count]
 
+    def forget_people(self) -> None:
+        """Have the next ones get new tokens."""
+        self._people.clear()
+
     async def seed(self, scheme: Scheme, people: Sequence[Person]) -> list[Headers]:
         """Make people known to a scheme; a scheme in memory knows them from its next start on."""
         return await scheme.seed(self.stores.places, people)
 
     @asynccontextmanager
     async def fleet(
-        self, name: str, sizes: Sequence[int], *, label: str = "", **overrides: str
+        self,
+        name: str,
+        sizes: Sequence[int],
+        *,
+        each: Callable[[int], Mapping[str, str]] = lambda _number: NOTHING,
+        variables: Mapping[str, str] = NOTHING,
     ) -> AsyncIterator[Fleet]:
         """Run a scheme's replicas with a front for each size; they are gone at the end."""
         scheme = schemes.find(name)
         await self.prepare(scheme)
         running = await fleet.start(
-            self.stack, scheme, sizes, self.environment(scheme, overrides), label=label
+            self.stack, scheme, sizes, self.environment(scheme, variables), each=each
         )
         try:
             yield running
@@ -83,16 +93,25 @@ class Laboratory:
 
     @asynccontextmanager
     async def replica(
-        self, name: str, *, label: str = "", **overrides: str
+        self,
+        name: str,
+        *,
+        label: str = "",
+        variables: Mapping[str, str] = NOTHING,
+        wait: bool = True,
     ) -> AsyncIterator[tuple[Process, int]]:
-        """Run one replica with no load balancer before it; give its process and port."""
+        """Run one replica with no load balancer before it; give its process and port.
+
+        Without `wait` it is not ready yet.
+        """
         scheme = schemes.find(name)
         [port] = free_ports(1)
         process = await self.stack.start_replica(
-            f"{label or name}-alone", port, scheme.module, self.environment(scheme, overrides)
+            f"{label or name}-alone", port, scheme.module, self.environment(scheme, variables)
         )
         try:
-            await process.wait_until_ready()
+            if wait:
+                await process.wait_until_ready()
             yield process, port
         finally:
             await process.kill()
@@ -108,9 +127,9 @@ class Laboratory:
         demo = Person(self.account.username, self.account.password, token, claims(token))
         await self.seed(scheme, [demo])
 
-    def environment(self, scheme: Scheme, overrides: Mapping[str, str]) -> dict[str, str]:
-        """Return what a replica is told; `overrides` may add RESOURCE_* variables too."""
-        return {**self.stores.environment(scheme, self.stack.demo), **overrides}
+    def environment(self, scheme: Scheme, variables: Mapping[str, str]) -> dict[str, str]:
+        """Return what a replica is told; `variables` may be RESOURCE_* ones too."""
+        return {**self.stores.environment(scheme, self.stack.demo), **variables}
 
     async def visitor(self, running: Fleet, size: int) -> Visitor:
         """Log somebody in, through the front before `size` replicas."""

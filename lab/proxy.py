@@ -22,6 +22,7 @@ class Wire:
         self.cut = False
         self.round_trips = 0  # times that the client spoke after the server, or first
         self.octets = 0  # both ways
+        self.connections = 0
         self._server: asyncio.Server | None = None
         self._ends: set[_End] = set()
 
@@ -53,6 +54,12 @@ class Wire:
         """Drop every connection and listen no more."""
         if self._server is not None:
             self._server.close()
+        for end in list(self._ends):
+            end.drop()
+
+    def mend(self) -> None:
+        """Pass octets on again; connections that lost some are of no more use, and closed."""
+        self.cut = False
         for end in list(self._ends):
             end.drop()
 
@@ -113,6 +120,7 @@ class _Near(_End):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self.wire.connections += 1
         self._connecting = asyncio.create_task(self._connect())
 
     def data_received(self, data: bytes) -> None:

@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,13 +26,14 @@ class Stores:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._starter = ThreadPoolExecutor(1, "stores")
         self.postgres = EmbeddedPostgres(folder)
         self.redis = None if REDIS_URL_VARIABLE in os.environ else RedisServer(folder)
         self.places = Places("", "", secrets.token_urlsafe(32), folder / "sessions.json")
 
     async def __aenter__(self) -> "Stores":
         """Start both servers and make the database."""
-        self.start()
+        await self.start()
         database_url = await self.postgres.create_database(
             "lab", owner="lab", password=secrets.token_urlsafe(24)
         )
@@ -44,12 +46,17 @@ class Stores:
         if self.redis is not None:
             self.redis.stop()
         self.postgres.stop()
+        self._starter.shutdown()
 
-    def start(self) -> None:
-        """Start both, again if need be: PostgreSQL still has its data, Redis has nothing."""
-        self.postgres.start()
+    async def start(self) -> None:
+        """Start both, again if need be: PostgreSQL still has its data, Redis has nothing.
+
+        In one thread that stays: servers end with the thread that started them.
+        """
+        run = asyncio.get_running_loop().run_in_executor
         if self.redis is not None:
-            self.redis.start()
+            await run(self._starter, self.redis.start)
+        await run(self._starter, self.postgres.start)
 
     async def kill(self) -> None:
         """SIGKILL both at once, PostgreSQL with all its processes."""

@@ -2,6 +2,9 @@
 
 import secrets
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 from cryptography.hazmat.primitives import hashes
@@ -15,6 +18,7 @@ from shared.jws import SigningKey, VerificationKey, decode
 
 ISSUER = "http://127.0.0.1:8000"
 AUDIENCE = "http://127.0.0.1:8080"
+NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _BLOCK = 500  # tokens verified by each of the three in turn
 
 
@@ -33,20 +37,26 @@ class OneKey:
         return self.trusted(kid)
 
 
-def sign_tokens(key: SigningKey, count: int) -> list[str]:
-    """Make tokens like those that the auth service issues to a person, all different."""
+def sign_tokens(
+    key: SigningKey, count: int, *, lifetime: int = 3600, also: Mapping[str, object] = NOTHING
+) -> list[str]:
+    """Make tokens like those that the auth service issues to a person, all different.
+
+    `lifetime` is in seconds; `also` are more claims.
+    """
     now = int(time.time())
     claims: dict[str, object] = {
         "iss": ISSUER,
         "aud": AUDIENCE,
         "sub": "5b0d3a52-6f0e-4d0c-9a57-3f4f9d5c1e11",
-        "exp": now + 3600,
+        "exp": now + lifetime,
         "iat": now,
         "client_id": "demo",
         "scope": "notes:read notes:write",
         "auth_time": now,
         "amr": ["pwd"],
         "sid": secrets.token_urlsafe(16),
+        **also,
     }
     return [
         key.sign(msgspec.json.encode(claims | {"jti": secrets.token_urlsafe(16)}), typ=TYPE)

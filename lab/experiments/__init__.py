@@ -15,6 +15,17 @@ Json = dict[str, Any]
 MODULES: Final = {
     "E0": "per_process_sessions",
     "P1": "cost_per_request",
+    "F": "faults",
+    "C1": "revocation",
+    "P3": "distance",
+    "P5": "leaked_configuration",
+    "P7": "newcomer",
+    "P8": "verified_tokens",
+    "P2": "scaling",
+    "C3": "size",
+    "C4": "refresh",
+    "C9": "key_flood",
+    "C10": "session_memory",
 }
 
 

@@ -76,7 +76,7 @@ async def _subjects(
         return [cold, warm]
     if name == "postgres":
         process, port = await stack.enter_async_context(
-            lab.replica(name, label="postgres-touch", LAB_TOUCH_EVERY="0")
+            lab.replica(name, label="postgres-touch", variables={"LAB_TOUCH_EVERY": "0"})
         )
         _place(lab, scheme, process)
         return [one, Subject("postgres, touched each time", scheme, process, port, requests)]
@@ -100,7 +100,9 @@ async def _count_round_trips(lab: Laboratory, scheme: Scheme, requests: list[byt
     url = lab.stores.url(scheme)
     async with Wire.before(url) as wire:
         variables = {"LAB_STORE_URL": wire.through(url)}
-        async with lab.replica(scheme.name, label=f"{scheme.name}-counted", **variables) as (
+        async with lab.replica(
+            scheme.name, label=f"{scheme.name}-counted", variables=variables
+        ) as (
             _process,
             port,
         ):

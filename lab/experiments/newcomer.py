@@ -1,0 +1,80 @@
+"""P7: a new replica, started while its neighbours work: when does it answer the first 200?"""
+
+import asyncio
+import time
+from typing import Final
+
+from lab.client import NoAnswer, Request
+from lab.experiments import Experiment, Json
+from lab.fleet import Fleet, Visitor
+from lab.laboratory import Laboratory
+from lab.load import fire
+from lab.proxy import Wire
+
+SCHEMES: Final = ("none", "memory", "postgres", "redis", "hs256", "rs256")
+RATE: Final = 50.0  # requests per second to the replica that is there already
+_GIVE_UP: Final = 4.0  # seconds
+
+
+async def run(lab: Laboratory, rounds: int = 6) -> Json:
+    """Start a replica for each scheme in each round, and ask it every 10 ms."""
+    if lab.quick:
+        rounds = 2
+    starts: list[Json] = []
+    for name in lab.shuffled(SCHEMES):
+        async with lab.fleet(name, (1,)) as fleet, Wire.before(lab.stack.auth_url) as wire:
+            visitor = await lab.visitor(fleet, 1)
+            for number in range(rounds):
+                lab.advance(f"{name}: start {number + 1} of {rounds}")
+                load = asyncio.create_task(
+                    fire(lab.client, visitor.request(1), rate=RATE, count=int(RATE * _GIVE_UP))
+                )
+                starts.append({"scheme": name, **await _start(lab, name, fleet, visitor, wire)})
+                load.cancel()
+                await asyncio.wait([load])
+    return {"starts": starts, "gave_up_after": _GIVE_UP}
+
+
+async def _start(
+    lab: Laboratory, name: str, fleet: Fleet, visitor: Visitor, wire: Wire
+) -> dict[str, object]:
+    """Return the seconds from the start to the first answer and to the first 200, if there was."""
+    before = wire.connections
+    jwks = {"RESOURCE_JWKS_URI": f"http://127.0.0.1:{wire.port}/.well-known/jwks.json"}
+    jwks |= {"RESOURCE_JWKS_FILE": str(lab.stack.state.path / "never.json")}
+    (lab.stack.state.path / "never.json").unlink(missing_ok=True)
+    began = time.monotonic()
+    async with lab.replica(name, label="newcomer", variables=jwks, wait=False) as (_, port):
+        request = visitor.request(1).moved_to(f"http://127.0.0.1:{port}/whoami")
+        answer, accepted, refused = None, None, 0
+        while accepted is None and time.monotonic() - began < _GIVE_UP:
+            status = await _status(lab, request)
+            now = time.monotonic() - began
+            answer = now if answer is None and status else answer
+            accepted = now if status == 200 else None
+            refused += status not in (0, 200)
+            await asyncio.sleep(0.01)
+    return {
+        "first_answer": answer,
+        "first_200": accepted,
+        "refused_before": refused,
+        "fetches": wire.connections - before,
+        "neighbours": len(fleet.replicas),
+    }
+
+
+async def _status(lab: Laboratory, request: Request) -> int:
+    try:
+        return (await lab.client.send(request)).status
+    except NoAnswer:
+        return 0
+
+
+EXPERIMENT: Final = Experiment(
+    id="P7",
+    title="A new replica is useful at once",
+    run=run,
+    seconds=90,
+    quick_seconds=45,
+    auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
+)
