@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 import typer
@@ -100,7 +101,8 @@ def _show(settings: Settings, facts: KeySetFacts, explanation: Explanation) -> N
 
 
 def _show_json(settings: Settings, facts: KeySetFacts, explanation: Explanation) -> None:
-    verdict: dict[str, Any] = vars(explanation.verdict)
+    said = asdict(explanation.verdict)
+    verdict: dict[str, Any] = {name: value for name, value in said.items() if value != ""}
     clock = facts.clock
     print_json(
         {
