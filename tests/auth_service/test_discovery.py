@@ -15,18 +15,41 @@ async def test_the_metadata_are_true(issuer: Any, path: str) -> None:
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
     assert response.headers["cache-control"].startswith("public, max-age=")
-    assert response.json() == {
+    metadata = response.json()
+    claims = metadata.pop("claims_supported")
+    assert {"iss", "sub", "auth_time", "name", "email_verified", "address"} <= set(claims)
+    assert metadata == {
         "issuer": "http://127.0.0.1:8000",
+        "authorization_endpoint": "http://127.0.0.1:8000/authorize",
         "token_endpoint": "http://127.0.0.1:8000/token",
+        "userinfo_endpoint": "http://127.0.0.1:8000/userinfo",
         "jwks_uri": "http://127.0.0.1:8000/.well-known/jwks.json",
-        "scopes_supported": ["notes:read", "notes:write"],
-        "response_types_supported": [],
-        "grant_types_supported": ["client_credentials", "password", "refresh_token"],
+        "end_session_endpoint": "http://127.0.0.1:8000/logout",
+        "scopes_supported": [
+            *("openid", "profile", "email", "address", "phone", "offline_access"),
+            *("notes:read", "notes:write"),
+        ],
+        "acr_values_supported": ["1", "2"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "form_post"],
+        "grant_types_supported": [
+            *("authorization_code", "client_credentials", "password", "refresh_token"),
+        ],
+        "prompt_values_supported": ["consent", "login", "none", "select_account"],
+        "subject_types_supported": ["public"],
+        "claim_types_supported": ["normal"],
+        "id_token_signing_alg_values_supported": ["RS256"],
         "token_endpoint_auth_methods_supported": [
             "client_secret_basic",
             "client_secret_post",
             "none",
         ],
+        "code_challenge_methods_supported": ["S256"],
+        "ui_locales_supported": ["en", "ko"],
+        "authorization_response_iss_parameter_supported": True,
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
         "service_documentation": "http://127.0.0.1:8000/docs",
     }
 
@@ -37,6 +60,9 @@ async def test_every_address_in_the_metadata_answers(issuer: Any, path: str) -> 
     assert (await issuer.http.get(metadata["jwks_uri"])).status_code == 200
     assert (await issuer.http.get(metadata["service_documentation"])).status_code == 200
     assert (await issuer.http.post(metadata["token_endpoint"])).status_code == 400
+    assert (await issuer.http.get(metadata["authorization_endpoint"])).status_code == 400
+    assert (await issuer.http.get(metadata["userinfo_endpoint"])).status_code == 401
+    assert (await issuer.http.get(metadata["end_session_endpoint"])).status_code == 200
 
 
 @pytest.mark.parametrize("path", METADATA)

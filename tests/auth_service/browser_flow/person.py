@@ -58,7 +58,7 @@ class Person:
 
     async def follow(self, response: httpx.Response) -> httpx.Response:
         while response.next_request is not None:
-            if response.next_request.url.host != self.http.base_url.host:
+            if response.next_request.url.netloc != self.http.base_url.netloc:
                 return response
             assert response.status_code == 303
             response = await self.http.get(response.next_request.url, headers=HTML)
