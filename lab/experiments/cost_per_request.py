@@ -35,7 +35,7 @@ class Subject:
 async def run(
     lab: Laboratory,
     names: Sequence[str] = ("none", "basic", "memory", "postgres", "redis", "hs256", "rs256"),
-    rounds: int = 8,
+    rounds: int = 6,
     seconds: float = 2.0,
     people: int = PEOPLE,
 ) -> Json:
@@ -142,7 +142,7 @@ EXPERIMENT: Final = Experiment(
     id="P1",
     title="What one request costs",
     run=run,
-    seconds=200,
+    seconds=165,
     quick_seconds=55,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
     alone=True,

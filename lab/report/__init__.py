@@ -1,0 +1,1 @@
+"""The report: from raw results alone, the same bytes every time."""
