@@ -1,5 +1,6 @@
 """Findings on a terminal, in colour, or in a pipe, as plain lines of text."""
 
+import io
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -52,8 +53,7 @@ def print_verdict(verdict: str, *, good: bool, advice: str = "") -> None:
 
 def print_json(document: dict[str, Any]) -> None:
     """Print one JSON object."""
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    console.print_json(data=document, highlight=sys.stdout.isatty(), ensure_ascii=True)
+    _console().print_json(data=document, highlight=sys.stdout.isatty(), ensure_ascii=True)
 
 
 def as_members(finding: Finding) -> dict[str, Any]:
@@ -63,4 +63,11 @@ def as_members(finding: Finding) -> dict[str, Any]:
 
 def _print(line: Text) -> None:
     line.rstrip()
-    Console(file=sys.stdout, highlight=False, soft_wrap=True).print(line)
+    _console().print(line)
+
+
+def _console() -> Console:
+    """Leave lines as long as they are; put `?` for what the terminal's encoding lacks."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True)

@@ -1,6 +1,6 @@
 """Calling an API with a good token, and in ways that it must refuse (RFC 6750 §3.1)."""
 
-from typing import Any
+from typing import Any, Final
 
 from resource_service.diagnosis.findings import shown
 from resource_service.doctor import token as tokens
@@ -11,8 +11,13 @@ from resource_service.doctor.protected_resource import Resource
 from resource_service.doctor.record import Record
 from resource_service.doctor.token import Credentials
 
-_WRONG_METHOD = "PROPFIND"  # safe by its definition (RFC 4918 §9.1), and foreign to most APIs
-_SECTION = "RFC 6750 §3.1"
+# Safe by its definition (RFC 4918 §9.1), and foreign to most APIs.
+_WRONG_METHOD: Final = "PROPFIND"
+_SECTION: Final = "RFC 6750 §3.1"
+_ADVICE: Final = {
+    401: "The API refuses what the verifier finds good: compare its issuer, audience and clock.",
+    403: "Give a token with the scope that the endpoint needs.",
+}
 
 
 async def examine(record: Record, client: Client, endpoint: str, token: str) -> None:
@@ -96,9 +101,3 @@ def _error(answer: Answer) -> str | None:
 def _described(answer: Answer) -> str:
     error = _error(answer)
     return f"{answer.summary}, error {shown(error)}" if error else answer.summary
-
-
-_ADVICE = {
-    401: "The API refuses what the verifier finds good: compare its issuer, audience and clock.",
-    403: "Give a token with the scope that the endpoint needs.",
-}

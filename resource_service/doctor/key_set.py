@@ -15,7 +15,8 @@ from shared.access_token import LEEWAY
 
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _MAX_AGE: Final = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,10})", re.IGNORECASE)
-_SHORTEST, _LONGEST = 60, 86_400  # seconds
+_SHORTEST: Final = 60  # seconds, as is the next
+_LONGEST: Final = 86_400
 
 
 async def examine(record: Record, client: Client, jwks_uri: str) -> None:

@@ -1,7 +1,7 @@
 """An API before anybody has a token: its metadata (RFC 9728) and its challenge (RFC 6750 §3)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from resource_service.diagnosis.findings import cut, shown
 from resource_service.doctor.challenges import bearer
@@ -10,7 +10,8 @@ from resource_service.doctor.record import Record
 from resource_service.doctor.target import RESOURCE_METADATA
 from resource_service.doctor.urls import problem, well_known
 
-_CHALLENGE = "RFC 6750 §3"
+_CHALLENGE: Final = "RFC 6750 §3"
+_NO_ENDPOINT: Final = "nothing protected here: give the address of an endpoint"
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,3 @@ def _check_parameters(record: Record, answer: Answer, metadata_url: str) -> froz
         f'Add resource_metadata="{metadata_url}" to the challenge.',
     )
     return frozenset(parameters.get("scope", "").split())
-
-
-_NO_ENDPOINT = "nothing protected here: give the address of an endpoint to see its challenge"

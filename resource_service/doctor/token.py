@@ -3,7 +3,7 @@
 import base64
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote_plus
 
 from resource_service.diagnosis.explanation import explain
@@ -13,7 +13,7 @@ from resource_service.doctor.authorization_server import Server
 from resource_service.doctor.client import Answer, Client, NoAnswer
 from resource_service.doctor.record import CannotGoOn, Record, is_json
 
-_SECTION = "RFC 6749 §5.1"
+_SECTION: Final = "RFC 6749 §5.1"
 
 
 @dataclass(frozen=True)

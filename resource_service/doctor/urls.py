@@ -1,10 +1,12 @@
 """URLs that strangers give: which of them a strict client uses, and where their metadata are."""
 
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from resource_service.diagnosis.findings import shown
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_MOST_LEVELS: Final = 8  # to be asked for metadata, besides the root
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def problem(url: object, *, secure: bool, query: bool = False) -> str:
@@ -32,14 +34,14 @@ def well_known(url: str, name: str) -> str:
 
 
 def ancestors(url: str) -> list[str]:
-    """Return the URL without query and trailing slash, then the one above it, up to the root."""
+    """Return the URL without query and trailing slash, and the ones above it, the root last."""
     split = urlsplit(url)
     root, path = f"{split.scheme}://{split.netloc}", split.path.rstrip("/")
     found = [root + path]
     while path:
         path = path.rpartition("/")[0].rstrip("/")
         found.append(root + path)
-    return found
+    return [*found[:_MOST_LEVELS], root] if len(found) > _MOST_LEVELS else found
 
 
 def _split(url: object) -> SplitResult | None:

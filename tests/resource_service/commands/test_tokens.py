@@ -70,6 +70,14 @@ async def test_json_for_programs(
     )
 
 
+async def test_a_terminal_without_the_signs_gets_question_marks(
+    run: Run, settings: dict[str, str], sign: Sign
+) -> None:
+    done = await run("tokens", "explain", given=sign(), PYTHONIOENCODING="ascii", **settings)
+    assert (done.code, done.errors) == (0, "")
+    assert "\n? length  " in done.output
+
+
 async def test_options_take_the_place_of_settings(
     run: Run, jwks: JwksServer, sign: Sign, settings: dict[str, str]
 ) -> None:

@@ -73,3 +73,8 @@ def test_what_is_above_an_address() -> None:
     root = "https://a.example:1"
     assert ancestors(f"{root}/b//c/?d") == [f"{root}/b//c", f"{root}/b", root]
     assert ancestors(root) == ancestors(f"{root}/") == [root]
+
+
+def test_of_a_long_path_not_every_part_is_asked() -> None:
+    found = ancestors("https://a.example" + "/b" * 1000)
+    assert (len(found), found[-1]) == (9, "https://a.example")
