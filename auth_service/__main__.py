@@ -7,7 +7,7 @@ import typer
 import uvicorn
 
 from auth_service.app import create_app
-from auth_service.commands import check_before_serving, clients, keys, load_settings, users
+from auth_service.commands import audit, check_before_serving, clients, keys, load_settings, users
 from auth_service.commands.migrate import migrate
 from shared import logs
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.add_typer(users.app, name="users")
 app.add_typer(clients.app, name="clients")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 app.command()(migrate)
 
 

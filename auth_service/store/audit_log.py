@@ -141,7 +141,8 @@ async def log_in_failed(
         FROM without_waiting
         WHERE $2::uuid IS NOT NULL AND (
             SELECT count(*) FROM audit_log
-            WHERE sub = $2 AND event = 'log-in failed' AND at > $1::timestamptz - interval '1 minute'
+            WHERE sub = $2 AND event = 'log-in failed'
+              AND at > $1::timestamptz - interval '1 minute'
         ) < {MOST_A_MINUTE}
         """,  # noqa: S608 - constants
         at,
@@ -161,7 +162,8 @@ async def client_refused(db: Database, at: datetime, client_id: str, reason: str
         FROM without_waiting
         WHERE (
             SELECT count(*) FROM audit_log
-            WHERE client_id = $2 AND event = 'client refused' AND at > $1::timestamptz - interval '1 minute'
+            WHERE client_id = $2 AND event = 'client refused'
+              AND at > $1::timestamptz - interval '1 minute'
         ) < {MOST_A_MINUTE}
         """,  # noqa: S608 - constants
         at,

@@ -57,6 +57,12 @@ async def find(db: Database, username: str) -> User | None:
     return None if row is None else _user(row)
 
 
+async def find_by_sub(db: Database, sub: uuid.UUID) -> User | None:
+    """Return the user with this subject identifier, disabled or not."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE sub = $1", sub)  # noqa: S608
+    return None if row is None else _user(row)
+
+
 async def list_all(db: Database) -> list[User]:
     """Return every user, by name."""
     rows = await db.fetch(f"SELECT {_COLUMNS} FROM users ORDER BY username")  # noqa: S608
