@@ -10,16 +10,19 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp
 
-from auth_service import pages
+from auth_service import pages, status_lists
 from auth_service.endpoints import (
     authorize,
     consent,
     health,
+    introspection,
     jwks,
     login,
     logout,
     metadata,
     metrics,
+    revocation,
+    status_list,
     token,
     userinfo,
     users,
@@ -54,6 +57,7 @@ To try it here: press **Authorize** and give a client's id and secret, open *Get
 _TAGS: Final = [
     {"name": "tokens", "description": "Where log-ins become tokens."},
     {"name": "authorization", "description": "Where people log in, agree, and log out."},
+    {"name": "revocation", "description": "Whether a token is still good, and ending it."},
     {"name": "discovery", "description": "What clients and verifiers find out by themselves."},
     {"name": "users", "description": "Registering, and changing one's password."},
     {"name": "operations", "description": "For load balancers and Prometheus."},
@@ -94,7 +98,10 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
         lifespan=lifespan,
     )
     app.state.policies = _policies(settings.cors_origins)
-    for endpoint in (token, authorize, userinfo, logout, jwks, metadata, users, health, metrics):
+    for endpoint in (
+        *(token, revocation, introspection, authorize, userinfo, logout),
+        *(jwks, status_list, metadata, users, health, metrics),
+    ):
         app.include_router(endpoint.router)
     for page in (login, consent, pages):
         app.include_router(page.router)
@@ -109,12 +116,15 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
 
 
 def _policies(origins: tuple[str, ...]) -> dict[str, Policy]:
-    """Open the token endpoint to `origins`, and what is public anyway to all."""
-    public = Policy("GET")
+    """Open what clients call to `origins`, and what is public anyway to all."""
+    public, ours = Policy("GET"), Policy("POST", frozenset(origins))
     return {
-        token.PATH: Policy("POST", frozenset(origins)),
+        token.PATH: ours,
+        revocation.PATH: ours,
         userinfo.PATH: Policy("GET, POST"),
         jwks.PATH: public,
+        status_lists.PATH: public,
+        f"{status_lists.PATH}/": public,
         **dict.fromkeys(metadata.PATHS, public),
     }
 

@@ -12,7 +12,8 @@ from auth_service.store import audit_log, clients
 from auth_service.store.clients import Client
 from shared.errors import InvalidClient, InvalidRequest
 
-METHODS: Final = ("client_secret_basic", "client_secret_post", "none")
+CONFIDENTIAL: Final = ("client_secret_basic", "client_secret_post")
+METHODS: Final = (*CONFIDENTIAL, "none")
 _NO_SECRET: Final = hashlib.sha256(b"").digest()
 _MAXIMUM_LENGTH: Final = 1024  # characters of a client_id
 

@@ -10,21 +10,29 @@ import hashlib
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from auth_service.keys import KeyRing
+from auth_service.settings import STATUS_LIST_LIFETIME
 from auth_service.store import Database, statuses
 from auth_service.store.statuses import LIST_BITS, LIST_SIZE
+from shared.access_token import LEEWAY
 from shared.status_list import TYPE, Reference, StatusList, StatusListToken, pack
 
 PATH: Final = "/status-lists"
 TTL: Final = 5  # seconds after which a verifier should ask again (§5.1)
-LIFE: Final = 600  # seconds from `iat` to `exp`
 # The most that one answer of the aggregation names (§9.3): the newest lists.
 MOST: Final = 64
-_PERIOD: Final = LIFE // 2  # seconds; a list is signed anew in each, so it always has that to live
+_PERIOD: Final = (
+    STATUS_LIST_LIFETIME // 2
+)  # seconds; a list is signed anew in each, so it always has that to live
+
+# Seconds for what is not exact: the clocks of verifiers, and of our own processes; a token that
+# was being signed while its login was revoked.
+_MARGIN: Final = LEEWAY + 300
 
 _encode = msgspec.json.Encoder().encode
 
@@ -71,13 +79,17 @@ class StatusLists:
         newest = (await statuses.read(db, 0)).newest
         return [uri(self._issuer, n) for n in range(max(0, newest - MOST + 1), newest + 1)]
 
+    async def forget(self, db: Database) -> None:
+        """Remove what no verifier needs to know any more: every token under it has expired."""
+        await statuses.forget(db, _MARGIN, datetime.fromtimestamp(self._now(), UTC))
+
     def _sign(self, number: int, lst: str) -> str:
         iat = int(self._now())
         token = StatusListToken(
             sub=uri(self._issuer, number),
             iss=self._issuer,
             iat=iat,
-            exp=iat + LIFE,
+            exp=iat + STATUS_LIST_LIFETIME,
             ttl=TTL,
             status_list=StatusList(1, lst),
         )

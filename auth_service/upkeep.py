@@ -17,19 +17,24 @@ from shared.database import UNAVAILABLE, MigrationRefused, NotMigrated
 
 _LOG = logging.getLogger(__name__)
 _POLL: Final = 1.0  # seconds; another process's rotation is seen so soon
+_FORGET_EVERY: Final = 60.0  # seconds
 
 
 @asynccontextmanager
 async def kept_up(server: AuthorizationServer) -> AsyncIterator[None]:
     """Prepare the server and look after it; when the database is down, go on trying."""
     prepared = await _succeeds(lambda: _prepare(server))
-    task = asyncio.create_task(_keep_up(server, prepared=prepared))
+    tasks = [
+        asyncio.create_task(_keep_up(server, prepared=prepared)),
+        asyncio.create_task(_keep_forgetting(server)),
+    ]
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 async def _keep_up(server: AuthorizationServer, *, prepared: bool) -> None:
@@ -40,6 +45,14 @@ async def _keep_up(server: AuthorizationServer, *, prepared: bool) -> None:
             well = await _succeeds(lambda: _turn(server), well=well)
         else:
             well = prepared = await _succeeds(lambda: _prepare(server), well=well)
+
+
+async def _keep_forgetting(server: AuthorizationServer) -> None:
+    """Remove revoked statuses that no token needs any more; several processes may, it is one."""
+    well = True
+    while True:
+        await asyncio.sleep(_FORGET_EVERY)
+        well = await _succeeds(lambda: server.status_lists.forget(server.db), well=well)
 
 
 async def _prepare(server: AuthorizationServer) -> None:

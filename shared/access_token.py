@@ -10,6 +10,7 @@ import msgspec
 
 from shared import jose_header, jws
 from shared.errors import InvalidToken
+from shared.status_list import Status
 
 TYPE: Final = "at+jwt"
 MAXIMUM_LENGTH: Final = 8192  # characters
@@ -61,6 +62,7 @@ class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
     amr: tuple[str, ...] | None = None
     sid: str | None = None
     cnf: Any = None
+    status: Status | None = None
 
     @property
     def scope(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from auth_service import redirect_uris as checks
+from auth_service import revocation
 from auth_service import scope as scopes
 from auth_service.commands import refuse, show, with_server
 from auth_service.grants import GRANTS
@@ -96,14 +97,14 @@ def list_clients(as_json: AsJson = False) -> None:
 
 @app.command()
 def disable(client_id: ClientId, as_json: AsJson = False) -> None:
-    """Disable a client: it gets no more tokens, nor do its refresh tokens work."""
-    client = with_server(lambda server: stored_clients.disable(server.db, client_id, server.time()))
+    """Disable a client: it gets no more tokens, and those it has are revoked."""
+    client = with_server(lambda server: revocation.disable_client(server, client_id))
     _show_changed(client, client_id, as_json)
 
 
 @app.command()
 def enable(client_id: ClientId, as_json: AsJson = False) -> None:
-    """Let a disabled client in again, with the refresh tokens that it has."""
+    """Let a disabled client in again; its users have to log in anew."""
     client = with_server(lambda server: stored_clients.enable(server.db, client_id))
     _show_changed(client, client_id, as_json)
 

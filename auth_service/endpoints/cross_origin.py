@@ -46,6 +46,7 @@ class CrossOrigin:
     """ASGI middleware: answers preflights, and adds to every answer what browsers must know."""
 
     def __init__(self, app: ASGIApp, policies: Mapping[str, Policy]) -> None:
+        """Take policies by path; one that ends in a slash is for all that lies just below it."""
         self._app = app
         self._policies = policies
 
@@ -55,7 +56,8 @@ class CrossOrigin:
             await self._app(scope, receive, send)
             return
         added = [_NOSNIFF]
-        policy = self._policies.get(scope["path"])
+        path = scope["path"]
+        policy = self._policies.get(path) or self._policies.get(path[: path.rfind("/") + 1])
         if policy is not None:
             request_headers = dict(scope["headers"])
             added += policy.headers(request_headers.get(b"origin"))

@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from auth_service.endpoints import server_of
+from auth_service.endpoints.conditional import matches
 from shared.errors import TemporarilyUnavailable
 from shared.http.openapi import refusals
 
@@ -86,14 +87,6 @@ async def jwks(request: Request) -> Response:
         "cache-control": f"public, max-age={server.keys.jwks_max_age}",
         "etag": document.etag,
     }
-    if _matches(request.headers.get("if-none-match"), document.etag):
+    if matches(request.headers.get("if-none-match"), document.etag):
         return Response(status_code=304, headers=headers)
     return Response(document.body, 200, headers, "application/json")
-
-
-def _matches(if_none_match: str | None, etag: str) -> bool:
-    """RFC 9110 §13.1.2, with weak comparison."""
-    if if_none_match is None:
-        return False
-    tags = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
-    return if_none_match.strip() == "*" or etag in tags

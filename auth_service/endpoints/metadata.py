@@ -5,11 +5,20 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from auth_service import authentication_context, claims, pkce, scope
+from auth_service import authentication_context, claims, pkce, scope, status_lists
 from auth_service.authorization_request import PROMPTS
 from auth_service.authorization_response import RESPONSE_MODES
-from auth_service.client_authentication import METHODS
-from auth_service.endpoints import authorize, jwks, logout, server_of, token, userinfo
+from auth_service.client_authentication import CONFIDENTIAL, METHODS
+from auth_service.endpoints import (
+    authorize,
+    introspection,
+    jwks,
+    logout,
+    revocation,
+    server_of,
+    token,
+    userinfo,
+)
 from auth_service.grants import GRANTS
 from auth_service.pages.texts import LANGUAGES
 from shared.jws import ALGORITHM
@@ -22,12 +31,18 @@ router = APIRouter(tags=["discovery"])
 
 
 class Metadata(BaseModel):
-    """The members of RFC 8414 §2 and OpenID Connect Discovery §3 that are true of this issuer."""
+    """What is true of this issuer, of RFC 8414 §2 and OpenID Connect Discovery §3.
+
+    `status_list_aggregation_endpoint` is of draft-ietf-oauth-status-list §9.1.
+    """
 
     issuer: str = Field(examples=["http://127.0.0.1:8000"])
     authorization_endpoint: str
     token_endpoint: str
     userinfo_endpoint: str
+    revocation_endpoint: str
+    introspection_endpoint: str
+    status_list_aggregation_endpoint: str
     jwks_uri: str
     end_session_endpoint: str
     scopes_supported: list[str]
@@ -41,6 +56,8 @@ class Metadata(BaseModel):
     claim_types_supported: list[str]
     id_token_signing_alg_values_supported: list[str]
     token_endpoint_auth_methods_supported: list[str]
+    revocation_endpoint_auth_methods_supported: list[str]
+    introspection_endpoint_auth_methods_supported: list[str]
     code_challenge_methods_supported: list[str]
     ui_locales_supported: list[str]
     authorization_response_iss_parameter_supported: bool
@@ -71,6 +88,9 @@ async def metadata(request: Request, response: Response) -> Metadata:
         authorization_endpoint=issuer + authorize.PATH,
         token_endpoint=issuer + token.PATH,
         userinfo_endpoint=issuer + userinfo.PATH,
+        revocation_endpoint=issuer + revocation.PATH,
+        introspection_endpoint=issuer + introspection.PATH,
+        status_list_aggregation_endpoint=issuer + status_lists.PATH,
         jwks_uri=issuer + jwks.PATH,
         end_session_endpoint=issuer + logout.PATH,
         scopes_supported=list(scope.ADVERTISED),
@@ -84,6 +104,8 @@ async def metadata(request: Request, response: Response) -> Metadata:
         claim_types_supported=["normal"],
         id_token_signing_alg_values_supported=[ALGORITHM],
         token_endpoint_auth_methods_supported=list(METHODS),
+        revocation_endpoint_auth_methods_supported=list(METHODS),
+        introspection_endpoint_auth_methods_supported=list(CONFIDENTIAL),
         code_challenge_methods_supported=[pkce.METHOD],
         ui_locales_supported=list(LANGUAGES),
         authorization_response_iss_parameter_supported=True,

@@ -100,6 +100,31 @@ async def begin(db: Database, log_in: LogIn, now: datetime, jti: str) -> Family 
     return None if row is None else family_of(row)
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A family whose newest token may still be redeemed, as far as the database can tell."""
+
+    sub: uuid.UUID
+    client_id: str
+    scope: frozenset[str]
+    generation: int
+    created_at: datetime
+    rotated_at: datetime
+
+
+async def find_live(db: Database, family_id: uuid.UUID) -> Live | None:
+    """Return the family, unless it was revoked or its user is disabled."""
+    row = await db.fetchrow(
+        """
+        SELECT sub, client_id, scope, generation, family.created_at, rotated_at
+        FROM refresh_token_families AS family JOIN users USING (sub)
+        WHERE family_id = $1 AND revoked_at IS NULL AND disabled_at IS NULL
+        """,
+        family_id,
+    )
+    return None if row is None else Live(**{**row, "scope": frozenset(row["scope"])})
+
+
 async def revoke(db: Database, status_idx: int, client_id: str, now: datetime) -> bool:
     """End the login that has this index, if it is this client's; False if nothing changed."""
     condition, why = "status_idx = $3 AND client_id = $4", "revoked by the client"

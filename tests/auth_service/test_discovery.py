@@ -23,6 +23,9 @@ async def test_the_metadata_are_true(issuer: Any, path: str) -> None:
         "authorization_endpoint": "http://127.0.0.1:8000/authorize",
         "token_endpoint": "http://127.0.0.1:8000/token",
         "userinfo_endpoint": "http://127.0.0.1:8000/userinfo",
+        "revocation_endpoint": "http://127.0.0.1:8000/revoke",
+        "introspection_endpoint": "http://127.0.0.1:8000/introspect",
+        "status_list_aggregation_endpoint": "http://127.0.0.1:8000/status-lists",
         "jwks_uri": "http://127.0.0.1:8000/.well-known/jwks.json",
         "end_session_endpoint": "http://127.0.0.1:8000/logout",
         "scopes_supported": [
@@ -44,6 +47,15 @@ async def test_the_metadata_are_true(issuer: Any, path: str) -> None:
             "client_secret_post",
             "none",
         ],
+        "revocation_endpoint_auth_methods_supported": [
+            "client_secret_basic",
+            "client_secret_post",
+            "none",
+        ],
+        "introspection_endpoint_auth_methods_supported": [
+            "client_secret_basic",
+            "client_secret_post",
+        ],
         "code_challenge_methods_supported": ["S256"],
         "ui_locales_supported": ["en", "ko"],
         "authorization_response_iss_parameter_supported": True,
@@ -59,7 +71,9 @@ async def test_every_address_in_the_metadata_answers(issuer: Any, path: str) -> 
     metadata = (await issuer.http.get(path)).json()
     assert (await issuer.http.get(metadata["jwks_uri"])).status_code == 200
     assert (await issuer.http.get(metadata["service_documentation"])).status_code == 200
-    assert (await issuer.http.post(metadata["token_endpoint"])).status_code == 400
+    assert (await issuer.http.get(metadata["status_list_aggregation_endpoint"])).status_code == 200
+    for endpoint in ("token_endpoint", "revocation_endpoint", "introspection_endpoint"):
+        assert (await issuer.http.post(metadata[endpoint])).status_code == 400
     assert (await issuer.http.get(metadata["authorization_endpoint"])).status_code == 400
     assert (await issuer.http.get(metadata["userinfo_endpoint"])).status_code == 401
     assert (await issuer.http.get(metadata["end_session_endpoint"])).status_code == 200

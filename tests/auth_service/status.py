@@ -1,0 +1,36 @@
+"""What the issuer says of tokens, read back as a verifier reads it."""
+
+import json
+from typing import Any
+
+from shared import jws
+from shared.status_list import unpack
+
+LIST = "/status-lists/0"
+
+
+def claims(token: str) -> dict[str, Any]:
+    """Return a token's claims, unverified."""
+    decoded: dict[str, Any] = json.loads(jws.decode(token.split(".")[1].encode()))
+    return decoded
+
+
+def place(token: str) -> int:
+    """Return the index in the first list that a token points to."""
+    reference = claims(token)["status"]["status_list"]
+    assert reference["uri"] == "http://127.0.0.1:8000/status-lists/0"
+    idx: int = reference["idx"]
+    return idx
+
+
+async def revoked(issuer: Any) -> set[int]:
+    """Return the indexes that are set in the first list."""
+    response = await issuer.http.get(LIST)
+    assert response.status_code == 200, response.text
+    octets = unpack(claims(response.text)["status_list"]["lst"])
+    return {idx for idx in range(8 * len(octets)) if octets[idx >> 3] >> (idx & 7) & 1}
+
+
+async def is_revoked(issuer: Any, token: str) -> bool:
+    """Tell whether a token's bit is set."""
+    return place(token) in await revoked(issuer)
