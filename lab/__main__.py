@@ -41,6 +41,7 @@ def run(
 ) -> None:
     """Sessions against tokens, measured: raw results, and the report made from them."""
     from lab import experiments, runner
+    from lab.report.make import DOCS
     from lab.results import FOLDER
 
     known = list(experiments.MODULES)
@@ -48,7 +49,30 @@ def run(
     if unknown := [word for word in chosen if word not in known]:
         raise typer.BadParameter(f"no such experiment: {', '.join(unknown)} ({', '.join(known)})")
     folder = results or (Path(".sealgate/lab-quick") if quick else FOLDER)
-    raise typer.Exit(runner.run(chosen, folder, quick=quick, resume=resume))
+    status = runner.run(chosen, folder, quick=quick, resume=resume)
+    if status in (0, 1):
+        _write_report(folder, DOCS if folder == FOLDER else folder)
+    raise typer.Exit(status)
+
+
+@app.command()
+def report(
+    results: Annotated[Path | None, typer.Option(help="The folder of the raw results.")] = None,
+    docs: Annotated[Path | None, typer.Option(help="Where the report goes.")] = None,
+) -> None:
+    """Make the report anew from raw results; nothing is measured."""
+    from lab.report.make import DOCS
+    from lab.results import FOLDER
+
+    _write_report(results or FOLDER, docs or DOCS)
+
+
+def _write_report(results: Path, docs: Path) -> None:
+    from lab.report.make import make
+
+    for file in make(results, docs):
+        if file.suffix != ".svg":
+            print(f"Wrote {file}")
 
 
 if __name__ == "__main__":

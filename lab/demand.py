@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -30,7 +30,11 @@ class Slice:
 
 
 async def measure(
-    replica: int, store: Sequence[int], port: int, requests: list[bytes], seconds: float
+    replica: int,
+    store: Sequence[int],
+    port: int,
+    requests: list[bytes] | Iterator[bytes],
+    seconds: float,
 ) -> Slice:
     """Keep a replica busy for so long; `replica` and `store` are process ids.
 
@@ -48,7 +52,7 @@ async def _slice(
     replica: int,
     store: Sequence[int],
     port: int,
-    requests: list[bytes],
+    requests: list[bytes] | Iterator[bytes],
     seconds: float,
     thrown_away: int,
 ) -> Slice:

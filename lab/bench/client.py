@@ -15,13 +15,16 @@ class UnexpectedAnswer(Exception):
     """The server answered with another status than 200; the text holds the answer."""
 
 
-async def saturate(port: int, requests: list[bytes], seconds: float) -> int:
-    """Send `requests` in a cycle for that long; return how many were answered with 200."""
+async def saturate(port: int, requests: list[bytes] | Iterator[bytes], seconds: float) -> int:
+    """Send `requests` for that long; return how many were answered with 200.
+
+    A list is sent in a cycle from its beginning. An iterator is gone on with: it must not end.
+    """
     now = asyncio.get_running_loop().time
     deadline = now() + seconds
 
     def source() -> Iterator[bytes]:
-        for octets in cycle(requests):
+        for octets in cycle(requests) if isinstance(requests, list) else requests:
             if now() >= deadline:
                 return
             yield octets

@@ -1,8 +1,9 @@
 """P1: what one request costs the replica and its store, in CPU time and in round trips."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any, Final
 
 from lab import demand, schemes
@@ -23,13 +24,16 @@ BASIC_PEOPLE: Final = 2048
 
 @dataclass(frozen=True)
 class Subject:
-    """One thing to measure: a scheme in a certain state, at a replica of its own."""
+    """One thing to measure: a scheme in a certain state, at a replica of its own.
+
+    `requests` goes on from slice to slice: to begin anew would meet tokens that are remembered.
+    """
 
     name: str
     scheme: Scheme
     replica: Process
     port: int
-    requests: list[bytes]
+    requests: Iterator[bytes]
 
 
 async def run(
@@ -69,17 +73,17 @@ async def _subjects(
         trips.append(await _count_round_trips(lab, scheme, requests))
     process, port = await stack.enter_async_context(lab.replica(name))
     _place(lab, scheme, process)
-    one = Subject(name, scheme, process, port, requests)
+    one = Subject(name, scheme, process, port, cycle(requests))
     if name == "rs256":
-        warm = Subject("rs256, token seen before", scheme, process, port, requests[:WARM])
-        cold = Subject("rs256, new token", scheme, process, port, requests)
+        warm = Subject("rs256, token seen before", scheme, process, port, cycle(requests[:WARM]))
+        cold = Subject("rs256, new token", scheme, process, port, cycle(requests))
         return [cold, warm]
     if name == "postgres":
         process, port = await stack.enter_async_context(
             lab.replica(name, label="postgres-touch", variables={"LAB_TOUCH_EVERY": "0"})
         )
         _place(lab, scheme, process)
-        return [one, Subject("postgres, touched each time", scheme, process, port, requests)]
+        return [one, Subject("postgres, touched each time", scheme, process, port, cycle(requests))]
     return [one]
 
 

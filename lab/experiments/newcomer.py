@@ -2,11 +2,11 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from typing import Final
 
 from lab.client import NoAnswer, Request
 from lab.experiments import Experiment, Json
-from lab.fleet import Fleet, Visitor
 from lab.laboratory import Laboratory
 from lab.load import fire
 from lab.proxy import Wire
@@ -21,23 +21,29 @@ async def run(lab: Laboratory, rounds: int = 6) -> Json:
     if lab.quick:
         rounds = 2
     starts: list[Json] = []
-    for name in lab.shuffled(SCHEMES):
-        async with lab.fleet(name, (1,)) as fleet, Wire.before(lab.stack.auth_url) as wire:
-            visitor = await lab.visitor(fleet, 1)
-            for number in range(rounds):
-                lab.advance(f"{name}: start {number + 1} of {rounds}")
+    async with AsyncExitStack() as stack:
+        wire = await stack.enter_async_context(Wire.before(lab.stack.auth_url))
+        visitors = {}
+        for name in SCHEMES:
+            lab.advance(f"{name}: a replica")
+            fleet = await stack.enter_async_context(lab.fleet(name, (1,)))
+            visitors[name] = await lab.visitor(fleet, 1)
+        for number in range(rounds):
+            for name in lab.shuffled(SCHEMES):
+                lab.advance(f"round {number + 1} of {rounds}: {name}")
+                request = visitors[name].request(1)
                 load = asyncio.create_task(
-                    fire(lab.client, visitor.request(1), rate=RATE, count=int(RATE * _GIVE_UP))
+                    fire(lab.client, request, rate=RATE, count=int(RATE * _GIVE_UP))
                 )
-                starts.append({"scheme": name, **await _start(lab, name, fleet, visitor, wire)})
+                starts.append(
+                    {"scheme": name, "round": number, **await _start(lab, name, request, wire)}
+                )
                 load.cancel()
                 await asyncio.wait([load])
     return {"starts": starts, "gave_up_after": _GIVE_UP}
 
 
-async def _start(
-    lab: Laboratory, name: str, fleet: Fleet, visitor: Visitor, wire: Wire
-) -> dict[str, object]:
+async def _start(lab: Laboratory, name: str, request: Request, wire: Wire) -> dict[str, object]:
     """Return the seconds from the start to the first answer and to the first 200, if there was."""
     before = wire.connections
     jwks = {"RESOURCE_JWKS_URI": f"http://127.0.0.1:{wire.port}/.well-known/jwks.json"}
@@ -45,10 +51,10 @@ async def _start(
     (lab.stack.state.path / "never.json").unlink(missing_ok=True)
     began = time.monotonic()
     async with lab.replica(name, label="newcomer", variables=jwks, wait=False) as (_, port):
-        request = visitor.request(1).moved_to(f"http://127.0.0.1:{port}/whoami")
+        there = request.moved_to(f"http://127.0.0.1:{port}/whoami")
         answer, accepted, refused = None, None, 0
         while accepted is None and time.monotonic() - began < _GIVE_UP:
-            status = await _status(lab, request)
+            status = await _status(lab, there)
             now = time.monotonic() - began
             answer = now if answer is None and status else answer
             accepted = now if status == 200 else None
@@ -59,7 +65,6 @@ async def _start(
         "first_200": accepted,
         "refused_before": refused,
         "fetches": wire.connections - before,
-        "neighbours": len(fleet.replicas),
     }
 
 

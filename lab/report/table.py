@@ -1,0 +1,162 @@
+"""The one table: schemes and what each costs, survives and loses; and the fault matrix."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from lab import analysis
+from lab.faults import FAULTS
+from lab.report import measured
+from lab.report.blocks import Cell, Table, Tone
+from lab.report.predictions import Outcome, outcome, predicted
+from lab.report.texts import micro, octets, percent, seconds
+
+Json = dict[str, Any]
+Results = Mapping[str, Json]
+SCHEMES: Final = ("none", "basic", "memory", "sticky", "postgres", "redis", "hs256", "rs256")
+_MISSING: Final = "not measured"
+_SUBJECTS: Final = {"rs256": "rs256, new token", "sticky": "memory"}
+
+
+def the_table(results: Results) -> Table:
+    """Return the table; what was not measured says so."""
+    columns = [
+        "scheme",
+        "app CPU over none",
+        "store CPU",
+        "store round trips",
+        "bytes",
+        "p99 at 25/s",
+        "ms per ms of distance",
+        "knee, equal machines",
+        "time to last 200",
+        "issuer dies",
+        "stores die",
+        "leaked config is",
+        "logged out per deploy",
+    ]
+    return Table(columns, [[f"`{name}`", *_row(results, name)] for name in SCHEMES])
+
+
+def _row(results: Results, name: str) -> list[str | Cell]:
+    return [
+        *_costs(results, name),
+        _size(results, name),
+        *_distance(results, name),
+        _knee(results, name),
+        _lag(results, name),
+        _survives(results, name, "F3"),
+        _survives(results, name, "F4"),
+        _leak(results, name),
+        _deploy(results, name),
+    ]
+
+
+def _costs(results: Results, name: str) -> list[str]:
+    if "P1" not in results:
+        return [_MISSING] * 3
+    data, subject = results["P1"]["data"], _SUBJECTS.get(name, name)
+    over, store = measured.over_control(data), measured.costs(data, "store_us")
+    trips = measured.round_trips(data).get(name, 0.0)
+    app = "0" if name == "none" else micro(over[subject]) if subject in over else _MISSING
+    return [app, micro(store[subject]) if store[subject].value else "0", f"{trips:.2g}"]
+
+
+def _size(results: Results, name: str) -> str:
+    if name == "none":
+        return "0 B"
+    return octets(results["C3"]["data"]["credentials"][name]) if "C3" in results else _MISSING
+
+
+def _distance(results: Results, name: str) -> list[str]:
+    if "P3" not in results or name not in measured.slopes(results["P3"]["data"]):
+        return [_MISSING] * 2
+    data = results["P3"]["data"]
+    tail = measured.latencies(data, 0.99)[name][0][1]
+    return [f"{tail:.0f} ms", f"{measured.slopes(data)[name].value:.2f}"]
+
+
+def _knee(results: Results, name: str) -> str:
+    """Return the knee of the model where store and replicas are machines of one size."""
+    if "P1" not in results:
+        return _MISSING
+    data, subject = results["P1"]["data"], _SUBJECTS.get(name, name)
+    if name == "memory":
+        return "1: it does not scale"
+    app, store = measured.costs(data, "app_us"), measured.costs(data, "store_us")
+    knee = analysis.knee(
+        app[subject].value, store[subject].value, store_capacity=1, replica_capacity=1
+    )
+    return "none" if knee == float("inf") else f"{knee:.0f} (model)"
+
+
+def _lag(results: Results, name: str) -> str:
+    if "C1" not in results:
+        return _MISSING
+    lags = results["C1"]["data"]["lags"].get("sticky" if name == "memory" else name)
+    return _MISSING if not lags else f"≤ {seconds(max(0.0, *lags))}"
+
+
+def _survives(results: Results, name: str, fault: str) -> str | Cell:
+    one = measured.cell(results["F"]["data"], fault, name) if "F" in results else None
+    if one is None:
+        return _MISSING
+    return describe(results["F"]["data"], one)
+
+
+def _leak(results: Results, name: str) -> str | Cell:
+    if "P5" not in results or name == "none":
+        return "" if name == "none" else _MISSING
+    name = "memory" if name == "sticky" else name
+    rows = [row for row in results["P5"]["data"]["attempts"] if row["scheme"] == name]
+    if any(row["accepted"] for row in rows):
+        return Cell("everybody", "worse")
+    return Cell("nobody", "good")
+
+
+def _deploy(results: Results, name: str) -> str | Cell:
+    one = measured.cell(results["F"]["data"], "F14", name) if "F" in results else None
+    if one is None:
+        return _MISSING
+    share = measured.losses(results["F"]["data"], one)["logged_out"]
+    return Cell(percent(share), "worse" if share else "good")
+
+
+def describe(data: Json, one: Json) -> Cell:
+    """Return a cell of the matrix: what was lost, how, for how long, and who is logged out."""
+    lost = measured.losses(data, one)
+    before, after = lost["before"], lost["after"]
+    parts = [
+        f"{percent(share)} {kind}"
+        for kind, share in sorted(after.items())
+        if kind != "200" and share > before.get(kind, 0) * 1.2
+    ]
+    if parts and lost["over_after"]:
+        parts.append(f"until {lost['over_after']:.1f} s")
+    if lost["logged_out"]:
+        parts.append(f"{percent(lost['logged_out'])} logged out")
+    return Cell(", ".join(parts) or "nothing lost", _TONES[outcome(data, one)])
+
+
+_TONES: Final[dict[Outcome, Tone]] = {"nothing": "good", "some": "bad", "logged out": "worse"}
+
+
+def matrix(data: Json, front: str) -> tuple[Table, int, int]:
+    """Return the fault matrix, how many predictions it holds, and how many of them were right."""
+    schemes = [name for name in SCHEMES if any(one["scheme"] == name for one in data["cells"])]
+    rows: list[list[str | Cell]] = []
+    made = right = 0
+    for fault in FAULTS:
+        cells: list[str | Cell] = []
+        for name in schemes:
+            one = measured.cell(data, fault.id, name, front)
+            if one is None:
+                cells.append(_MISSING)
+                continue
+            said = predicted(fault.id, name, front)
+            made, right = made + 1, right + (said == outcome(data, one))
+            shown = describe(data, one)
+            mark = "" if said == outcome(data, one) else f" (predicted: {said})"
+            cells.append(Cell(shown.text + mark, shown.tone))
+        if any(cell != _MISSING for cell in cells):
+            rows.append([f"{fault.id}: {fault.title}", *cells])
+    return Table(["fault", *(f"`{name}`" for name in schemes)], rows), made, right
