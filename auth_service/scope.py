@@ -30,27 +30,23 @@ def render(scope: frozenset[str]) -> str:
 def asked_of_user(requested: str | None, allowed: frozenset[str]) -> frozenset[str]:
     """Return what a user is asked to grant; `InvalidScope` for anything beyond `allowed`.
 
-    Without a request it is what the client may do at resources. In an OpenID request what is
-    beyond is left out (OIDC Core §3.1.2.1); the client is told in the token response. `admin` is
-    not a user's to give.
+    In an OpenID request what is beyond is left out (OIDC Core §3.1.2.1); the client is told in the
+    token response. `admin` is not a user's to give.
     """
     allowed -= {ADMIN}
-    if requested is None:
-        return granted(None, allowed - set(ABOUT_USER))
-    scope = parse(requested)
-    if OPENID in scope & allowed:
-        return scope & allowed
-    return granted(requested, allowed)
+    known = frozenset[str]() if requested is None else parse(requested) & allowed
+    return known if OPENID in known else granted(requested, allowed)
 
 
 def granted(requested: str | None, allowed: frozenset[str]) -> frozenset[str]:
     """Return what is granted of `allowed`; `InvalidScope` for anything beyond it.
 
-    Without a request it is all that is allowed, except `admin`, which must be asked for.
+    Without a request it is all that is allowed at resources, except `admin`, which must be asked
+    for, as must be what is about the user (`openid` and its like).
     `offline_access` may always be asked for, and is left out where it is not allowed.
     """
     if requested is None:
-        scope = allowed - {ADMIN}
+        scope = allowed - {ADMIN, *ABOUT_USER}
     else:
         scope = parse(requested) - ({OFFLINE_ACCESS} - allowed)
     if not scope:

@@ -23,9 +23,9 @@ from shared.http import documentation, errors, methods, openapi
 _DESCRIPTION = """
 Notes behind access tokens, which each replica verifies by itself, from the issuer's public keys.
 
-To try it here: press **Authorize**, log in under *oauth2* with a user's name and password, open
-an operation and press **Try it out**. Every refusal has one shape: `error`, for programs, and
-mostly `error_description`, for people.
+To try it here: press **Authorize**, then **Authorize** under *oauth2*: the issuer's page opens,
+where a person logs in and agrees. Then open an operation and press **Try it out**. Every refusal
+has one shape: `error`, for programs, and mostly `error_description`, for people.
 """
 _TAGS = [
     {"name": "whoami", "description": "What a token says, and which replica verified it."},
@@ -103,7 +103,11 @@ def _install(app: FastAPI, settings: Settings, authenticator: Authenticator) -> 
     )
     documentation.install(
         app,
-        oauth={"clientId": settings.docs_client_id, "scopes": " ".join(notes.SCOPES)},
+        oauth={
+            "clientId": settings.docs_client_id,
+            "scopes": " ".join(notes.SCOPES),
+            "usePkceWithAuthorizationCodeGrant": True,
+        },
         connect=(settings.issuer,),
     )
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -13,8 +13,10 @@ from stack.errors import StackError
 
 T = TypeVar("T")
 
-_SCOPE: Final = "notes:read notes:write"
-_USER_GRANTS: Final = ("password", "refresh_token")
+_SCOPE: Final = "notes:read notes:write openid profile email address phone offline_access"
+_USER_GRANTS: Final = ("authorization_code", "password", "refresh_token")
+# A program on this machine that waits for its code, on whatever port (RFC 8252 §7.3).
+_CALLBACK: Final = "http://127.0.0.1/callback"
 
 
 async def create(environment: Mapping[str, str]) -> dict[str, str]:
@@ -31,14 +33,16 @@ async def create(environment: Mapping[str, str]) -> dict[str, str]:
         return name
 
     async def client(name: str) -> dict[str, Any]:
-        command = _new_client(name, "Demo client", ("client_credentials", *_USER_GRANTS))
+        command = _new_client(
+            name, "Demo client", ("client_credentials", *_USER_GRANTS), [_CALLBACK]
+        )
         answer: dict[str, Any] = json.loads(await run_admin_command(environment, command))
         return answer
 
     async def public_client(name: str) -> str:
-        await run_admin_command(
-            environment, [*_new_client(name, "API docs", _USER_GRANTS), "--public"]
-        )
+        origins = environment["AUTH_CORS_ORIGINS"].split()
+        command = _new_client(name, "API docs", _USER_GRANTS, map(_docs_page, origins))
+        await run_admin_command(environment, [*command, "--public"])
         return name
 
     made_user, made_client, made_public = await asyncio.gather(
@@ -55,8 +59,11 @@ async def create(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-async def still_work(auth_url: str, demo: Mapping[str, str]) -> bool:
-    """Tell whether these credentials get a token: the database may be another one by now."""
+async def still_work(auth_url: str, api_url: str, demo: Mapping[str, str]) -> bool:
+    """Tell whether these credentials get a token, and the docs page at `api_url` a code.
+
+    The database may be another one by now, and the ports may be others.
+    """
     if "DEMO_PUBLIC_CLIENT_ID" not in demo:
         return False
     async with httpx.AsyncClient(trust_env=False, timeout=20.0) as http:
@@ -69,9 +76,22 @@ async def still_work(auth_url: str, demo: Mapping[str, str]) -> bool:
             },
             auth=(demo["DEMO_CLIENT_ID"], demo["DEMO_CLIENT_SECRET"]),
         )
+        from_docs = await http.get(
+            f"{auth_url}/authorize",
+            params={
+                "client_id": demo["DEMO_PUBLIC_CLIENT_ID"],
+                "redirect_uri": _docs_page(api_url.replace("127.0.0.1", "localhost")),
+                "prompt": "none",
+            },
+        )
     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise StackError(f"the auth service is ready but answers {answer.status_code} at /token")
-    return answer.status_code == httpx.codes.OK
+    # Any answer that is sent to the redirect URI means that this one is registered.
+    return answer.status_code == httpx.codes.OK and from_docs.has_redirect_location
+
+
+def _docs_page(origin: str) -> str:
+    return f"{origin}/docs/oauth2-redirect"
 
 
 async def _under_a_free_name(name: str, make: Callable[[str], Awaitable[T]]) -> T:
@@ -82,8 +102,12 @@ async def _under_a_free_name(name: str, make: Callable[[str], Awaitable[T]]) -> 
         return await make(f"{name}-{secrets.token_hex(3)}")
 
 
-def _new_client(name: str, title: str, grants: Sequence[str]) -> list[str]:
+def _new_client(
+    name: str, title: str, grants: Sequence[str], redirect_uris: Iterable[str]
+) -> list[str]:
     command = ["clients", "create", name, "--name", title, "--first-party", "--json"]
     for grant in grants:
         command += ["--grant", grant]
+    for redirect_uri in redirect_uris:
+        command += ["--redirect-uri", redirect_uri]
     return [*command, "--scope", _SCOPE]

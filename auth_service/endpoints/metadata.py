@@ -3,7 +3,7 @@
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict
 
 from auth_service import authentication_context, claims, pkce, scope, status_lists
 from auth_service.authorization_request import PROMPTS
@@ -36,7 +36,22 @@ class Metadata(BaseModel):
     `status_list_aggregation_endpoint` is of draft-ietf-oauth-status-list §9.1.
     """
 
-    issuer: str = Field(examples=["http://127.0.0.1:8000"])
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "issuer": "http://127.0.0.1:8000",
+                    "authorization_endpoint": "http://127.0.0.1:8000/authorize",
+                    "token_endpoint": "http://127.0.0.1:8000/token",
+                    "jwks_uri": "http://127.0.0.1:8000/.well-known/jwks.json",
+                    "response_types_supported": ["code"],
+                    "code_challenge_methods_supported": ["S256"],
+                }
+            ]
+        }
+    )
+
+    issuer: str
     authorization_endpoint: str
     token_endpoint: str
     userinfo_endpoint: str

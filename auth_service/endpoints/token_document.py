@@ -66,6 +66,9 @@ _FORM: Final = {
         "username": _text("For `password`: the user's name."),
         "password": _text("For `password`: the user's password.", format="password"),
         "refresh_token": _text("For `refresh_token`: the newest one."),
+        "code": _text("For `authorization_code`: what came from the authorization endpoint."),
+        "redirect_uri": _text("For `authorization_code`: the one that the code went to."),
+        "code_verifier": _text("For `authorization_code`: what the challenge was made from."),
     },
 }
 _EXAMPLES: Final = {
@@ -79,6 +82,15 @@ _EXAMPLES: Final = {
             "grant_type": "password",
             "username": "alice",
             "password": "seven green apples",
+        },
+    },
+    "authorization_code": {
+        "summary": "A user who has logged in and agreed in a browser",
+        "value": {
+            "grant_type": "authorization_code",
+            "code": "SplxlOBeZQQYbYS6WxSbIA",
+            "redirect_uri": "https://client.example/callback",
+            "code_verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
         },
     },
     "refresh_token": {
@@ -104,6 +116,10 @@ _TOKEN_RESPONSE: Final = {
         "refresh_token": {
             "type": "string",
             "description": "For users, if the client may refresh; each works once.",
+        },
+        "id_token": {
+            "type": "string",
+            "description": "With the scope `openid`: who logged in, for the client (OIDC Core §2).",
         },
     },
     "examples": [

@@ -15,8 +15,8 @@ from auth_service.tokens import TokenResponse
 Grant: TypeAlias = Callable[[AuthorizationServer, Client, Parameters], Awaitable[TokenResponse]]
 
 GRANTS: Final[dict[str, Grant]] = {
-    "authorization_code": authorization_code,
     "client_credentials": client_credentials,
     "password": password,
     "refresh_token": refresh_token,
+    "authorization_code": authorization_code,
 }

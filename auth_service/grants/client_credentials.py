@@ -18,5 +18,7 @@ async def client_credentials(
     """
     if client.secret_sha256 is None:
         raise UnauthorizedClient("this grant is for confidential clients")
-    scope = scopes.granted(parameters.get("scope"), client.scope)
+    # There is no user whom `openid` and its like could be about.
+    allowed = client.scope - set(scopes.ABOUT_USER)
+    scope = scopes.granted(parameters.get("scope"), allowed)
     return tokens.for_client(server, client, scope)

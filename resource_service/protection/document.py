@@ -3,7 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from fastapi.openapi.models import HTTPBearer, OAuth2, OAuthFlowPassword, OAuthFlows, SecurityBase
+from fastapi.openapi.models import (
+    HTTPBearer,
+    OAuth2,
+    OAuthFlowAuthorizationCode,
+    OAuthFlows,
+    SecurityBase,
+)
 from fastapi.security.base import SecurityBase as SecurityScheme
 
 
@@ -18,9 +24,16 @@ class _Documented(SecurityScheme):
         """Do nothing when FastAPI calls it as a dependency."""
 
 
-# The token URL is the issuer's, so each app's document gets its own: see `describe`.
+# The addresses are the issuer's, so each app's document gets its own: see `describe`.
 OAUTH2: Final = _Documented(
-    "oauth2", OAuth2(flows=OAuthFlows(password=OAuthFlowPassword(tokenUrl="/token")))
+    "oauth2",
+    OAuth2(
+        flows=OAuthFlows(
+            authorizationCode=OAuthFlowAuthorizationCode(
+                authorizationUrl="/authorize", tokenUrl="/token"
+            )
+        )
+    ),
 )
 BEARER: Final = _Documented("bearer", HTTPBearer(bearerFormat="JWT"))
 
@@ -69,7 +82,13 @@ def _schemes(issuer: str, scopes: dict[str, str]) -> dict[str, Any]:
         # Last, since the docs page puts the cursor into the last of them.
         OAUTH2.scheme_name: {
             "type": "oauth2",
-            "flows": {"password": {"tokenUrl": f"{issuer}/token", "scopes": scopes}},
-            "description": "With the name and password of a user of the issuer.",
+            "flows": {
+                "authorizationCode": {
+                    "authorizationUrl": f"{issuer}/authorize",
+                    "tokenUrl": f"{issuer}/token",
+                    "scopes": scopes,
+                }
+            },
+            "description": "Log in at the issuer, which never shows us the password.",
         },
     }

@@ -36,7 +36,7 @@ async def test_the_metadata_are_true(issuer: Any, path: str) -> None:
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "form_post"],
         "grant_types_supported": [
-            *("authorization_code", "client_credentials", "password", "refresh_token"),
+            *("client_credentials", "password", "refresh_token", "authorization_code"),
         ],
         "prompt_values_supported": ["consent", "login", "none", "select_account"],
         "subject_types_supported": ["public"],

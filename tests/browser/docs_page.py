@@ -62,16 +62,26 @@ class DocsPage:
             for block in await self.page.locator(".opblock").all()
         }
 
+    async def begin_log_in(self) -> Page:
+        """Press Authorize; return the window of the issuer that opens."""
+        form = await self._form("#client_id_authorizationCode")
+        for box in await form.locator("input[type=checkbox]").all():
+            await box.check()
+        async with self.page.expect_popup() as opened:
+            await form.locator("button.authorize").click()
+        return await opened.value
+
     async def log_in(self, username: str, password: str) -> None:
-        """Fill in name and password in the Authorize dialogue; leave it open."""
-        form = await self._form("#oauth_username")
-        await form.locator("#oauth_username").fill(username)
-        await form.locator("#oauth_password").fill(password)
-        await form.locator("button.authorize").click()
+        """Log in and agree on the issuer's pages, which bring the person back."""
+        window = await self.begin_log_in()
+        self.traffic.watch(window)
+        await fill_in_log_in(window, username, password)
+        async with window.expect_event("close"):
+            await window.get_by_role("button", name="Allow").click()
 
     async def client_id(self) -> str:
         """Return what the Authorize dialogue has filled in for `client_id`."""
-        form = await self._form("#oauth_username")
+        form = await self._form("#client_id_authorizationCode")
         return await form.locator("[id^=client_id]").input_value()
 
     async def authorize_client(self, client_id: str, client_secret: str) -> None:
@@ -114,6 +124,13 @@ class DocsPage:
             await self.page.locator(".auth-wrapper > button.authorize").click()
             await dialogue.wait_for()
         return dialogue.locator(".auth-container", has=self.page.locator(field))
+
+
+async def fill_in_log_in(window: Page, username: str, password: str) -> None:
+    """Fill in the issuer's log-in page."""
+    await window.get_by_label("User name").fill(username)
+    await window.get_by_label("Password").fill(password)
+    await window.get_by_role("button", name="Log in").click()
 
 
 def _path(path: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page
 
 from stack.stack import Stack
-from tests.browser.docs_page import DocsPage
+from tests.browser.docs_page import DocsPage, fill_in_log_in
 
 # First of all, so that nothing is started when there is no browser.
 pytestmark = pytest.mark.usefixtures("chromium_path")
@@ -88,12 +88,14 @@ async def test_a_person_logs_in_from_localhost_too(
     assert docs.traffic.complaints == []
 
 
-async def test_a_wrong_password_is_shown_and_gets_no_token(
+async def test_who_does_not_agree_gets_no_token(
     resource_docs: DocsPage, person: tuple[str, str]
 ) -> None:
-    username, _ = person
-    await resource_docs.log_in(username, "not the password")
-    assert "invalid_grant" in await resource_docs.refused()
+    window = await resource_docs.begin_log_in()
+    await fill_in_log_in(window, *person)
+    async with window.expect_event("close"):
+        await window.get_by_role("button", name="Deny").click()
+    assert "access_denied" in await resource_docs.refused()
     await resource_docs.close_dialogue()
     assert (await resource_docs.try_out("get", "/notes")).status == 401
     assert resource_docs.traffic.complaints == []
