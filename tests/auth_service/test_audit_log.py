@@ -1,6 +1,8 @@
 """What is in the audit log, what is not, and that nothing secret is."""
 
 import asyncio
+import json
+import logging
 from collections import Counter
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from auth_service import accounts
 from auth_service.store import audit_log
 from auth_service.store.audit_log import MOST_A_MINUTE, Entry
+from shared import jws
 from shared.errors import AccessDenied, Conflict
 
 PASSWORD = "correct horse battery staple"
@@ -137,9 +140,15 @@ async def test_the_bound_holds_roughly_for_many_at_once(issuer: Any) -> None:
     assert MOST_A_MINUTE <= len(await log(issuer)) <= most
 
 
-async def test_a_token_for_a_client_leaves_no_row(issuer: Any) -> None:
-    assert (await issuer.token(grant_type="client_credentials")).status_code == 200
+async def test_a_token_for_a_client_leaves_no_row_but_its_id_in_the_log_at_debug(
+    issuer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "auth_service.tokens"):
+        answer = await issuer.token(grant_type="client_credentials")
+    payload = json.loads(jws.decode(answer.json()["access_token"].split(".")[1].encode()))
     assert await log(issuer) == []
+    [line] = [record.getMessage() for record in caplog.records if "issued" in record.getMessage()]
+    assert line == f"token {payload['jti']} issued to the client batch for itself"
 
 
 async def test_without_a_signing_key_at_hand_nothing_is_used_up_and_nothing_recorded(
