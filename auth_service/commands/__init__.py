@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 def refuse(message: str, code: int = 1) -> NoReturn:
     """Say on one line why not, and exit."""
-    typer.echo(f"auth_service: {message}", err=True)
+    typer.echo(f"auth_service: {' '.join(message.splitlines())}", err=True)
     raise typer.Exit(code)
 
 
