@@ -6,16 +6,19 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check demo lab bench format lock clean
+.PHONY: help run test test-faults check demo lab bench format lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 run: $(VENV)/stack ## everything up in the foreground: issuer, two replicas, load balancer, database
 	@$(BIN)/python -m stack $(ARGS)
 
 test: $(VENV)/dev ## the tests (ARGS="-k words" to choose)
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -m "not faults" -n auto --dist loadfile $(ARGS)
+
+test-faults: $(VENV)/dev ## the long fault tests: processes killed, frozen and flooded, many times over
+	@$(BIN)/python -m pytest -m faults $(ARGS)
 
 check: $(VENV)/dev ## format, lint, types, and the direction of imports
 	@$(BIN)/ruff format --check .
