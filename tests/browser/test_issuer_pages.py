@@ -1,0 +1,187 @@
+"""The issuer's pages in a real browser: what they look like, and whether everybody can use them."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Page
+
+from stack.stack import Stack
+from tests.browser.docs_page import Traffic, fill_in_log_in
+
+# First of all, so that nothing is started when there is no browser.
+pytestmark = pytest.mark.usefixtures("chromium_path")
+
+# Where the pictures go, for somebody to look at.
+PICTURES = os.environ.get("SEALGATE_TEST_PICTURES")
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True},
+    "korean": {"locale": "ko-KR"},
+    "korean-phone-dark": {
+        "locale": "ko-KR",
+        "color_scheme": "dark",
+        "viewport": {"width": 360, "height": 740},
+    },
+}
+Show = Callable[[Page, str], Awaitable[None]]
+
+
+@pytest.fixture
+async def person(system: Stack) -> tuple[str, str]:
+    username, password = f"person-{secrets.token_hex(4)}", secrets.token_urlsafe(15)
+    async with httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.post(
+            f"{system.auth_url}/users", json={"username": username, "password": password}
+        )
+    assert answer.status_code == 201
+    return username, password
+
+
+@pytest.fixture(params=LOOKS)
+async def look(chromium: Browser, request: pytest.FixtureRequest) -> AsyncIterator[BrowserContext]:
+    """A browser profile of its own, with one way to look at things."""
+    options = {"viewport": {"width": 1000, "height": 800}, **LOOKS[request.param]}
+    context = await chromium.new_context(**options)
+    context.set_default_timeout(10_000)
+    yield context
+    await context.close()
+
+
+@pytest.fixture
+def show(request: pytest.FixtureRequest) -> Show:
+    """Take a picture, look for what keeps people out, and for what does not fit the screen."""
+
+    async def taken(page: Page, name: str) -> None:
+        if PICTURES:
+            look = request.node.callspec.params.get("look", "page")
+            await page.screenshot(path=Path(PICTURES) / f"{name}-{look}.png", full_page=True)
+        found = await Axe().run(page)
+        serious = [
+            (violation["id"], [node["target"] for node in violation["nodes"]])
+            for violation in found.response["violations"]
+        ]
+        assert serious == [], name
+        fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+        assert await page.evaluate(fits), name
+
+    return taken
+
+
+def authorize_url(system: Stack, client: str = "DEMO_PUBLIC_CLIENT_ID", **also: str) -> str:
+    redirect_uri = f"{system.api_url}/docs/oauth2-redirect"
+    if client == "DEMO_CLIENT_ID":
+        redirect_uri = "http://127.0.0.1/callback"
+    parameters = {
+        "client_id": system.demo[client],
+        "redirect_uri": redirect_uri,
+        "response_type": "code",
+        "scope": "openid profile email notes:read notes:write",
+        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        "code_challenge_method": "S256",
+        **also,
+    }
+    return f"{system.auth_url}/authorize?{urlencode(parameters)}"
+
+
+async def test_every_page_can_be_used_and_fits(
+    look: BrowserContext, system: Stack, person: tuple[str, str], show: Show
+) -> None:
+    page = await look.new_page()
+    traffic = Traffic()
+    traffic.watch(page)
+    await page.goto(authorize_url(system))
+    await show(page, "login")
+    await page.locator(".aside a").click()
+    await show(page, "register")
+    await page.locator(".aside a").click()
+    await page.fill("#username", person[0])
+    await page.fill("#password", "not the password")
+    await page.click("button.primary")
+    await show(page, "login-refused")
+    await page.fill("#password", person[1])
+    await page.click("button.primary")
+    await show(page, "consent")
+    await page.goto(authorize_url(system, prompt="select_account"))
+    await show(page, "accounts")
+    await page.goto(f"{system.auth_url}/logout")
+    await show(page, "logout")
+    await page.click("button.primary")
+    await show(page, "logged-out")
+    await page.goto(authorize_url(system, redirect_uri="https://elsewhere.example/"))
+    await show(page, "error")
+    assert traffic.complaints == []
+    assert traffic.hosts == {system.auth_url.removeprefix("http://")}
+
+
+async def test_the_way_in_works_by_keyboard_alone_and_without_scripts(
+    chromium: Browser, system: Stack, person: tuple[str, str]
+) -> None:
+    context = await chromium.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(authorize_url(system))
+    await page.locator("#username:focus").wait_for()
+    await page.keyboard.type(person[0])
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(person[1])
+    await page.keyboard.press("Enter")
+    await page.get_by_role("heading", name="Allow access?").wait_for()
+    await page.keyboard.press("Tab")  # "Not you?"
+    await page.keyboard.press("Tab")
+    assert await page.get_by_role("button", name="Allow").evaluate(
+        "button => button === document.activeElement"
+    )
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"{system.api_url}/docs/oauth2-redirect?code=*")
+    await context.close()
+
+
+async def test_an_answer_by_post_arrives(
+    page: Page, system: Stack, person: tuple[str, str]
+) -> None:
+    traffic = Traffic()
+    traffic.watch(page)
+    await page.goto(authorize_url(system, response_mode="form_post", state="st4te"))
+    await fill_in_log_in(page, *person)
+    async with page.expect_request(f"{system.api_url}/docs/oauth2-redirect") as posted:
+        await page.get_by_role("button", name="Allow").click()
+    request = await posted.value
+    assert request.method == "POST"
+    assert (request.post_data or "").startswith("code=")
+    assert traffic.complaints == []
+
+
+async def test_a_form_of_another_site_finds_the_log_in(
+    page: Page, system: Stack, person: tuple[str, str]
+) -> None:
+    """The cookie stays away from a foreign POST, so the request is answered one page later."""
+    await page.goto(authorize_url(system, client="DEMO_CLIENT_ID"))
+    await fill_in_log_in(page, *person)
+    async with page.expect_request("http://127.0.0.1/callback?code=*"):
+        await page.get_by_role("button", name="Allow").click()
+    address, _, query = authorize_url(system, client="DEMO_CLIENT_ID").partition("?")
+    foreign = system.api_url.replace("127.0.0.1", "localhost")
+    other = await page.context.new_page()
+    await other.goto(f"{foreign}/health/live")
+    async with other.expect_request("http://127.0.0.1/callback?code=*"):
+        await other.evaluate(
+            """([address, query]) => {
+                const form = document.body.appendChild(document.createElement('form'));
+                form.method = 'POST';
+                form.action = address;
+                for (const [name, value] of new URLSearchParams(query)) {
+                    const field = form.appendChild(document.createElement('input'));
+                    field.name = name;
+                    field.value = value;
+                }
+                form.submit();
+            }""",
+            [address, query],
+        )
