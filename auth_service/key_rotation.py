@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from auth_service import key_schedule
 from auth_service.key_encryption import KeyEncryptionKey
-from auth_service.key_schedule import Refusal, Ring
+from auth_service.key_schedule import Due, Refusal, Ring
 from auth_service.settings import Settings
 from auth_service.store import Connection, Pool, audit_log, signing_keys
 from auth_service.store.audit_log import Event
@@ -84,6 +84,7 @@ class KeyRotation:
             refusal = key_schedule.rotation_refused(change.ring, change.now, self._settings)
             if refusal is not None:
                 raise StepRefused(refusal)
+            await self._remove_due(change)
             return await self._take_over(change)
 
     async def advance(self, db: Pool, ring: Ring) -> None:
@@ -91,9 +92,7 @@ class KeyRotation:
         if not key_schedule.due(ring, self._time(), self._settings):
             return
         async with self._change(db) as change:
-            due = key_schedule.due(change.ring, change.now, self._settings)
-            for kid in due.remove:
-                await self._remove(change, kid)
+            due = await self._remove_due(change)
             if due.rotate:
                 await self._take_over(change)
             elif due.publish:
@@ -173,6 +172,13 @@ class KeyRotation:
     async def _activate(self, change: _Change, kid: str) -> None:
         await signing_keys.activate(change.connection, kid, change.now)
         await change.record(Event.KEY_ACTIVATED, kid)
+
+    async def _remove_due(self, change: _Change) -> Due:
+        """Remove what has had its time; return everything that is due."""
+        due = key_schedule.due(change.ring, change.now, self._settings)
+        for kid in due.remove:
+            await self._remove(change, kid)
+        return due
 
     async def _remove(self, change: _Change, kid: str, *, revoked: bool = False) -> None:
         await signing_keys.remove(change.connection, kid, change.now, revoked=revoked)
