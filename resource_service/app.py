@@ -116,7 +116,9 @@ def _remote_key_set(settings: Settings) -> RemoteKeySet:
     path = settings.jwks_file
     file = None if path is None else KeySetFile(path, settings.jwks_uri)
     http = protection.key_set_client(settings.jwks_uri)
-    return RemoteKeySet(http, settings.jwks_uri, file=file)
+    return RemoteKeySet(
+        http, settings.jwks_uri, file=file, shortest_life=settings.jwks_shortest_life
+    )
 
 
 @asynccontextmanager

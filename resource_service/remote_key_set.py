@@ -7,7 +7,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
 
@@ -25,7 +25,7 @@ from shared.errors import TemporarilyUnavailable
 from shared.jws import VerificationKey
 
 # All in seconds.
-SHORTEST_LIFE: Final = 60.0
+SHORTEST_LIFE: Final = 60.0  # unless the caller says otherwise
 LONGEST_LIFE: Final = 3600.0
 DEFAULT_LIFE: Final = 300.0  # without a Cache-Control: max-age
 REFRESH_AHEAD: Final = 0.8  # of the life
@@ -41,6 +41,7 @@ _HEADERS: Final = {"accept": "application/jwk-set+json, application/json"} | {
 }
 # Ten digits tell everything: what is longer is clamped anyway.
 _MAX_AGE: Final = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,10})", re.IGNORECASE)
+_SECONDS: Final = re.compile(r"[0-9]{1,10}")
 
 
 class Timer(Protocol):
@@ -72,6 +73,7 @@ class RemoteKeySet:
         jwks_uri: str,
         *,
         file: KeySetFile | None = None,
+        shortest_life: float = SHORTEST_LIFE,
         timeout: float = TIMEOUT,
         now: Callable[[], float] = time.monotonic,
         call_later: Callable[[float, Callable[[], object]], Timer] | None = None,
@@ -82,6 +84,7 @@ class RemoteKeySet:
         self._http = http
         self._jwks_uri = jwks_uri
         self._file = file
+        self._shortest_life = shortest_life
         self._timeout = timeout
         self._now = now
         self._call_later = call_later
@@ -220,7 +223,7 @@ class RemoteKeySet:
                 body += chunk
                 if len(body) > MAXIMUM_OCTETS:
                     break
-        return _life(response.headers.get("cache-control", "")), bytes(body)
+        return _life(response.headers, self._shortest_life), bytes(body)
 
     def _replace(self, members: KeySetMembers) -> None:
         """Use these keys and no others; an unchanged key stays the very same object.
@@ -265,11 +268,17 @@ class RemoteKeySet:
         self._saving = asyncio.get_running_loop().run_in_executor(None, self._file.save, jwks)
 
 
-def _life(cache_control: str) -> float:
-    """Return for how long the set is fresh, in seconds (RFC 9111 §5.2.2.1), within our bounds."""
-    max_age = _MAX_AGE.search(cache_control)
+def _life(headers: Mapping[str, str], shortest: float) -> float:
+    """Return for how long the set is fresh, in seconds (RFC 9111 §4.2), within our bounds.
+
+    What a cache on the way has used up of it (`Age`) is gone, or a withdrawn key would live on.
+    """
+    max_age = _MAX_AGE.search(headers.get("cache-control", ""))
+    age = headers.get("age", "")
     life = float(max_age[1]) if max_age else DEFAULT_LIFE
-    return min(max(life, SHORTEST_LIFE), LONGEST_LIFE)
+    if _SECONDS.fullmatch(age):
+        life -= float(age)
+    return min(max(life, shortest), LONGEST_LIFE)
 
 
 def _outcome(error: Exception) -> str:

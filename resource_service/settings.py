@@ -24,6 +24,8 @@ class Settings(ServiceSettings):
     audience: str = "http://127.0.0.1:8080"  # our resource identifier (RFC 9728 §1.2)
     jwks_uri: str = ""  # the issuer's /.well-known/jwks.json if empty
     jwks_file: Path | None = None  # keeps the last good key set across a restart
+    # Seconds: keys are kept no shorter, whatever max-age the issuer says.
+    jwks_shortest_life: int = Field(default=60, ge=1, le=3600)
     database_url: SecretStr
     database_pool_size: int = Field(default=10, ge=1, le=1000)
     host: str = "127.0.0.1"

@@ -74,11 +74,13 @@ async def make(clock: Clock, jwks: JwksServer) -> AsyncIterator[MakeKeySet]:
             timeout: float = 1.0,
             jitter: Callable[[], float] = float,
             file: KeySetFile | None = None,
+            shortest_life: float = 60.0,
         ) -> RemoteKeySet:
             return RemoteKeySet(
                 http,
                 jwks.url,
                 file=file,
+                shortest_life=shortest_life,
                 timeout=timeout,
                 now=lambda: clock.now,
                 call_later=clock.call_later,

@@ -34,6 +34,9 @@ async def test_is_fetched_anew_when_four_fifths_of_its_life_are_over(
         pytest.param("Cache-Control: max-age=86400\r\n", 2880, id="long"),
         pytest.param(f"Cache-Control: max-age={'9' * 5000}\r\n", 2880, id="absurd"),
         pytest.param("Cache-Control: max-age=-1\r\n", 240, id="negative"),
+        pytest.param("Cache-Control: max-age=600\r\nAge: 100\r\n", 400, id="aged in a cache"),
+        pytest.param("Cache-Control: max-age=600\r\nAge: 900\r\n", 48, id="stale in a cache"),
+        pytest.param("Cache-Control: max-age=600\r\nAge: -100\r\n", 480, id="age is no number"),
     ],
 )
 async def test_its_life_is_the_max_age_within_bounds(
@@ -50,6 +53,16 @@ async def test_its_life_is_the_max_age_within_bounds(
         await clock.advance(refresh_after - 1)
         assert jwks.connections == 1
         await clock.advance(1)
+        assert jwks.connections == 2
+
+
+async def test_its_shortest_life_can_be_set(
+    clock: Clock, make: MakeKeySet, jwks: JwksServer, signing_key: SigningKey
+) -> None:
+    jwks.serve(signing_key, headers="Cache-Control: max-age=10\r\n")
+    async with make(shortest_life=1).kept_fresh():
+        await fetched()
+        await clock.advance(8)
         assert jwks.connections == 2
 
 
