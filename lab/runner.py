@@ -20,6 +20,7 @@ from lab import experiments, results
 from lab.bench.measure import LOAD_CORE
 from lab.client import Client, NoAnswer
 from lab.experiments import Experiment, Json
+from lab.honesty import AcceptsForgeries
 from lab.laboratory import Laboratory
 from lab.stores import Stores
 from stack.errors import StackError
@@ -114,7 +115,7 @@ async def _run_all(console: Console, run_: Run, chosen: Sequence[Experiment]) ->
                 async with laboratory(experiment.auth, run_, experiment.id, step.say) as lab:
                     with _kept_to_one_core(experiment.alone):
                         data = await experiment.run(lab)
-            except (StackError, NoAnswer, OSError) as error:
+            except (StackError, NoAnswer, AcceptsForgeries, OSError) as error:
                 failed.append(experiment.id)
                 console.print(f"[red]{experiment.id} could not be run: {error}[/]")
             else:

@@ -11,6 +11,7 @@ from lab.bench.client import request, saturate
 from lab.bench.measure import LOAD_CORE, SERVER_CORE, pin
 from lab.client import Headers
 from lab.experiments import Experiment, Json
+from lab.honesty import require_refusal
 from lab.laboratory import Laboratory
 from lab.proxy import Wire
 from lab.schemes import Person, Scheme
@@ -72,6 +73,8 @@ async def _subjects(
     if scheme.store != "none":
         trips.append(await _count_round_trips(lab, scheme, requests))
     process, port = await stack.enter_async_context(lab.replica(name))
+    if name != "none":
+        await require_refusal(lab.client, f"http://127.0.0.1:{port}/whoami", credentials[0])
     _place(lab, scheme, process)
     one = Subject(name, scheme, process, port, cycle(requests))
     if name == "rs256":

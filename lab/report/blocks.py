@@ -129,6 +129,7 @@ body { margin: 0 auto; padding: 1rem; max-width: 62rem; background: var(--paper)
 h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-top: 1px solid var(--line);
   padding-top: 1rem; }
 code { font-size: .9em; overflow-wrap: anywhere; }
+th code { white-space: nowrap; }
 .wide { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: .85rem; line-height: 1.35; }
 th, td { border: 1px solid var(--line); padding: .35rem .5rem; text-align: left;

@@ -202,9 +202,9 @@ def _curve(number: int, points: Points, across: _Scale, up: _Scale, *, steps: bo
 
 
 def _legend(names: Sequence[str], top: int) -> tuple[str, int]:
-    parts, per_row = [], 3
+    parts, per_row = [], 3 if max(map(len, names)) < 20 else 2
     for number, name in enumerate(names):
-        x = _LEFT + (number % per_row) * 190
+        x = _LEFT + (number % per_row) * (_WIDTH - _LEFT) // per_row
         y = top + 14 + (number // per_row) * 19
         dash = f' stroke-dasharray="{_DASHES[number % 8]}"' if _DASHES[number % 8] else ""
         parts.append(

@@ -54,20 +54,31 @@ def _e0(data: Json) -> Finding:
 def _p1(data: Json) -> Finding:
     store, trips = measured.costs(data, "store_us"), measured.round_trips(data)
     cold = store["rs256, new token"]
-    parts = ", ".join(
-        f"`{name}` {micro(store[name])}"
-        for name in ("redis", "postgres", "postgres, touched each time")
-    )
-    none = cold.value == 0 and all(abs(trips[name] - 1) < 0.05 for name in ("redis", "postgres"))
-    near = abs(store["redis"].value - 16) < 8 and abs(store["postgres"].value - 100) < 50
     return Finding(
         "P1",
         "A token needs no store operation per request",
         "P1",
-        "RS256 0 µs of store; Redis ≈ 16 µs; PostgreSQL ≈ 100 µs, touched ≈ 170 µs",
-        f"round trips per request: `rs256` 0, `redis` {trips['redis']:.2f}, `postgres`"
-        f" {trips['postgres']:.2f}; CPU of the store: {parts}",
-        none and near,
+        "round trips to the store: RS256 0, a session 1",
+        f"`rs256` 0 (and {cold.value:.0f} µs of store), `redis` {trips['redis']:.2f},"
+        f" `postgres` {trips['postgres']:.2f}",
+        cold.value == 0 and all(abs(trips[name] - 1) < 0.05 for name in ("redis", "postgres")),
+    )
+
+
+def _p1_store(data: Json) -> Finding:
+    store = measured.costs(data, "store_us")
+    parts = ", ".join(
+        f"`{name}` {micro(store[name])}"
+        for name in ("redis", "postgres", "postgres, touched each time")
+    )
+    agrees = abs(store["redis"].value - 16) < 8 and abs(store["postgres"].value - 100) < 50
+    return Finding(
+        "P1",
+        "What a look-up costs the store",
+        "P1",
+        "Redis ≈ 16 µs of CPU, PostgreSQL ≈ 100 µs, touched each time ≈ 170 µs",
+        parts,
+        agrees,
     )
 
 
@@ -351,6 +362,7 @@ def _c11(data: Json) -> Finding:
 _CLAIMS: Final[tuple[tuple[str, Callable[[Json], Finding]], ...]] = (
     ("E0", _e0),
     ("P1", _p1),
+    ("P1", _p1_store),
     ("P2", _p2),
     ("P3", _p3),
     ("F", _p4),

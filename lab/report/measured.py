@@ -2,12 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from lab.analysis import Interval, interval, quantile, slope
 
 Json = dict[str, Any]
-BEGIN_AFTER: Final = 0.25  # seconds: a fault shows from the slice after the one it falls in
 
 
 def refused_shares(data: Json) -> dict[str, dict[int, Interval]]:
@@ -92,7 +91,7 @@ def cell(data: Json, fault: str, scheme: str, front: str = "retrying") -> Json |
 
 def losses(data: Json, one: Json) -> Json:
     """Sum a cell up: shares lost before and from the fault on, by kind, and when it was over."""
-    first = round((data["begin"] + BEGIN_AFTER) / data["slice"])
+    first = round(data["begin"] / data["slice"])
     before, after = _sum(one["slices"][:first]), _sum(one["slices"][first:])
     bad = [
         number

@@ -1,0 +1,100 @@
+"""The harness itself: small runs of real experiments, and planted faults that it must notice."""
+
+import random
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from lab import demand, experiments, schemes
+from lab.bench.client import request
+from lab.bench.measure import LOAD_CORE, SERVER_CORE, pin
+from lab.client import Client
+from lab.experiments import cost_per_request, faults, per_process_sessions
+from lab.faults import FAULTS
+from lab.honesty import AcceptsForgeries, changed, require_refusal
+from lab.laboratory import Laboratory
+from lab.report import measured
+from lab.report.predictions import outcome
+from lab.stores import Stores
+from stack.stack import Stack
+
+
+@pytest.fixture(scope="module")
+async def lab(stack: Stack) -> AsyncIterator[Laboratory]:
+    stack.state.path.chmod(0o711)
+    async with Stores(stack.state.path / "stores") as stores, Client() as client:
+        chance = random.Random(7)  # noqa: S311 - an order, no secret
+        yield Laboratory(stack, stores, client, chance)
+
+
+def test_every_experiment_can_be_found_and_bears_its_own_name() -> None:
+    assert [experiments.find(name).id for name in experiments.MODULES] == list(experiments.MODULES)
+
+
+async def test_e0_sessions_in_memory_miss_what_theory_says(lab: Laboratory) -> None:
+    data = await per_process_sessions.run(lab, ("memory", "sticky", "redis"), (1, 2), rounds=1)
+    shares = measured.refused_shares(data)
+    assert {(name, n): found.value for name, by in shares.items() for n, found in by.items()} == {
+        ("memory", 1): 0,
+        ("memory", 2): 0.5,
+        ("sticky", 1): 0,
+        ("sticky", 2): 0,
+        ("redis", 1): 0,
+        ("redis", 2): 0,
+    }
+
+
+async def test_p1_only_what_has_a_store_makes_it_work(lab: Laboratory) -> None:
+    data = await cost_per_request.run(
+        lab, ("none", "redis", "rs256"), rounds=1, seconds=0.3, people=400
+    )
+    store = measured.costs(data, "store_us")
+    assert store["rs256, new token"].value == store["none"].value == 0
+    assert 2 < store["redis"].value < 200
+    assert measured.round_trips(data)["redis"] == pytest.approx(1, abs=0.05)
+    assert all(piece["requests"] > 50 for piece in data["slices"])
+
+
+async def test_f1_a_killed_replica_takes_its_sessions_along_and_no_token(lab: Laboratory) -> None:
+    [fault] = [fault for fault in FAULTS if fault.id == "F1"]
+    short = replace(fault, seconds=6.0)
+    data = await faults.run(lab, ("memory", "rs256"), (short,))
+    outcomes = {
+        one["scheme"]: outcome(data, one) for one in data["cells"] if one["front"] == "retrying"
+    }
+    assert outcomes == {"memory": "logged out", "rs256": "nothing"}
+
+
+async def test_a_planted_slow_store_becomes_the_limit_that_the_model_says(lab: Laboratory) -> None:
+    scheme = schemes.find("postgres")
+    [credential] = await lab.seed(scheme, await lab.people(1))
+    requests = [request("GET", "/whoami", dict(credential))]
+    found = {}
+    for burden in (0, 40_000):
+        variables = {"LAB_BURDEN": str(burden)}
+        async with lab.replica("postgres", variables=variables) as (process, port):
+            assert process.pid is not None
+            pin(process.pid, SERVER_CORE)
+            await demand.measure(process.pid, [], port, requests, 0.3)  # opens the connections
+            for pid in lab.stores.pids(scheme):
+                pin(pid, LOAD_CORE)
+            store = lab.stores.pids(scheme)
+            found[burden] = await demand.measure(process.pid, store, port, requests, 1.0)
+    quick, slow = found.values()
+    assert slow.store_us > 5 * quick.store_us
+    assert slow.store_us > slow.app_us  # so its knee lies below one replica
+    # The store's core is full, bar what others take of it: X = 1 / D.
+    ceiling = 1e6 / slow.store_us
+    assert 0.4 * ceiling < slow.requests / slow.seconds < 1.05 * ceiling
+
+
+async def test_a_planted_replica_that_accepts_anything_is_caught(lab: Laboratory) -> None:
+    [credential] = await lab.seed(schemes.find("rs256"), await lab.people(1))
+    async with lab.replica("none") as (_, open_port), lab.replica("rs256") as (_, port):
+        with pytest.raises(AcceptsForgeries, match="200 to a forged credential"):
+            await require_refusal(lab.client, f"http://127.0.0.1:{open_port}/whoami", credential)
+        await require_refusal(lab.client, f"http://127.0.0.1:{port}/whoami", credential)
+        there = f"http://127.0.0.1:{port}/whoami"
+        with pytest.raises(AcceptsForgeries, match="what is good"):
+            await require_refusal(lab.client, there, changed(credential))

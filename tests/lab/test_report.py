@@ -1,0 +1,118 @@
+"""The report is made from the raw results alone, and always the same."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from lab import experiments, results
+from lab.report import blocks, drawing
+from lab.report.blocks import Cell, Paragraph, Table
+from lab.report.drawing import Axis
+from lab.report.findings import findings
+from lab.report.make import DOCS, make
+from lab.report.predictions import outcome, predicted
+
+COMMITTED = results.read(results.FOLDER)
+
+
+def test_the_docs_are_byte_for_byte_what_the_committed_results_give(tmp_path: Path) -> None:
+    for made in make(results.FOLDER, tmp_path):
+        assert made.read_bytes() == (DOCS / made.relative_to(tmp_path)).read_bytes(), made.name
+
+
+def test_no_drawing_is_left_from_an_earlier_report(tmp_path: Path) -> None:
+    made = {file.name for file in make(results.FOLDER, tmp_path) if file.suffix == ".svg"}
+    assert {file.name for file in (DOCS / "scaling").iterdir()} == made
+
+
+def test_every_committed_result_says_where_it_is_from() -> None:
+    for name, result in COMMITTED.items():
+        if name == "run":
+            continue
+        assert name in experiments.MODULES
+        assert result["command"] == f'make lab ARGS="--only {name}"'
+        assert result["machine"]["cores"] >= 1
+        assert not result["quick"]
+
+
+def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
+    make(results.FOLDER, tmp_path)
+    page = (tmp_path / "scaling.html").read_text()
+    assert not re.search(r"<(script|link|img|iframe|object)\b|\burl\(|@import", page)
+    addresses = set(re.findall(r"https?://[^\s\"'<]+", page))
+    assert addresses == {"http://www.w3.org/2000/svg"}
+
+
+def test_every_drawing_is_well_formed(tmp_path: Path) -> None:
+    for file in make(results.FOLDER, tmp_path):
+        if file.suffix == ".svg":
+            root = ElementTree.fromstring(file.read_text())  # noqa: S314 - our own
+            assert root.tag == "{http://www.w3.org/2000/svg}svg"
+            assert "nan" not in file.read_text()
+
+
+def test_every_claim_has_a_number_and_a_command_that_exists() -> None:
+    found = findings({name: r for name, r in COMMITTED.items() if "experiment" in r})
+    assert {one.experiment for one in found} <= set(experiments.MODULES)
+    assert all(re.search(r"\d", one.found) for one in found)
+
+
+def test_without_results_there_is_a_report_that_claims_nothing(tmp_path: Path) -> None:
+    make(tmp_path / "nothing", tmp_path)
+    text = (tmp_path / "scaling.md").read_text()
+    assert "as expected" not in text
+    assert "not measured" in text
+
+
+def test_what_is_said_cannot_become_markup() -> None:
+    page = blocks.page([Paragraph("a < b & `c > d` **e**"), Table(["<i>"], [["x", "<b>"]])], "<t>")
+    assert "<p>a &lt; b &amp; <code>c &gt; d</code> <strong>e</strong></p>" in page
+    assert "&lt;i&gt;" in page
+    assert "&lt;b&gt;" in page
+    assert "<title>&lt;t&gt;</title>" in page
+
+
+def test_a_table_is_the_same_in_both_forms() -> None:
+    table = Table(["scheme", "lost"], [["`memory`", Cell("half", "worse")]])
+    assert (
+        blocks.markdown([table], "f") == "| scheme | lost |\n| --- | --- |\n| `memory` | half |\n"
+    )
+    assert '<td class="worse">half</td>' in blocks.page([table], "")
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_points_lie_where_the_axes_say(log: bool) -> None:
+    axis = Axis("x", log=log, low=1.0, high=100.0)
+    svg = drawing.lines({"a": [(1.0, 0.0), (10.0, 5.0), (100.0, 10.0)]}, axis, Axis("y"))
+    places = [float(x) for x in re.findall(r'cx="([\d.]+)"', svg)]
+    share = (places[1] - places[0]) / (places[2] - places[0])
+    assert share == pytest.approx(0.5 if log else 9 / 99, abs=0.01)
+
+
+def _cell(before: dict[str, int], after: dict[str, int], logged_out: int) -> dict[str, object]:
+    slices = [{"counts": before}, {"counts": after}]
+    return {"slices": slices, "logged_out": logged_out, "people": 10}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "logged_out", "expected"),
+    [
+        pytest.param({"200": 10}, {"200": 10}, 0, "nothing", id="all is well"),
+        pytest.param({"200": 10}, {"200": 9, "5xx": 1}, 0, "some", id="one lost"),
+        pytest.param({"200": 10}, {"200": 10}, 1, "logged out", id="one logged out"),
+        pytest.param({"200": 5, "401": 5}, {"200": 48, "401": 52}, 0, "nothing", id="as before"),
+    ],
+)
+def test_a_cell_of_the_matrix_is_classed_by_harm(
+    before: dict[str, int], after: dict[str, int], logged_out: int, expected: str
+) -> None:
+    data = {"begin": 1.0, "slice": 1.0}
+    assert outcome(data, _cell(before, after, logged_out)) == expected
+
+
+def test_predictions_differ_where_the_load_balancer_does() -> None:
+    assert predicted("F1", "rs256", "retrying") == "nothing"
+    assert predicted("F1", "rs256", "plain") == "some"
+    assert predicted("F1", "sticky", "retrying") == "logged out"
