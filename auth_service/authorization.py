@@ -8,8 +8,9 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import Final
 
-from auth_service import redirect_uris
+from auth_service import redirect_uris, sessions
 from auth_service.authentication_context import acr
 from auth_service.authorization_errors import (
     AccountSelectionRequired,
@@ -20,10 +21,19 @@ from auth_service.authorization_errors import (
 from auth_service.authorization_request import AuthorizationRequest
 from auth_service.authorization_response import AuthorizationResponse, RefusedByRedirect, granted
 from auth_service.server import AuthorizationServer
-from auth_service.store import Database, authorization_codes, consents
+from auth_service.store import (
+    Database,
+    authorization_codes,
+    authorization_requests,
+    consents,
+)
+from auth_service.store import sessions as stored_sessions
 from auth_service.store.authorization_codes import IssuedCode
 from auth_service.store.sessions import Session
 from shared.errors import OAuthError
+
+WAITS: Final = timedelta(hours=1)  # for a person to log in and agree
+_REPLAYS: Final = timedelta(days=1)  # for so long the replay of a code is known for one
 
 
 class Step(Enum):
@@ -85,6 +95,14 @@ async def grant(
     )
     await authorization_codes.add(db, issued)
     return granted(request.destination, server.settings.issuer, code)
+
+
+async def forget(server: AuthorizationServer) -> None:
+    """Remove requests, codes and sessions that are over; several processes may, it is one."""
+    now = server.time()
+    await authorization_requests.forget(server.db, now - WAITS)
+    await authorization_codes.forget(server.db, now - _REPLAYS)
+    await stored_sessions.forget(server.db, sessions.limits(server))
 
 
 def _is_fresh(request: AuthorizationRequest, session: Session, since: datetime) -> bool:

@@ -12,8 +12,9 @@ from datetime import timedelta
 from typing import Final
 
 from auth_service.server import AuthorizationServer
-from auth_service.store import refresh_token_families
+from auth_service.store import audit_log, refresh_token_families
 from auth_service.store import sessions as stored_sessions
+from auth_service.store.audit_log import Event
 from auth_service.store.sessions import Limits, Session
 from auth_service.store.users import User
 from shared.errors import AccessDenied
@@ -78,22 +79,33 @@ async def log_in(
         created_at=now,
         used_at=now,
     )
-    if before is not None and before.sub == user.sub:
-        same = replace(session, session_id=before.session_id)
-        if await stored_sessions.renew(server.db, same, _sha256(cookie)):
-            return cookie
-    elif before is not None:
+    if before is not None and before.sub != user.sub:
         await end(server, before)
-    if not await stored_sessions.begin(server.db, session, _sha256(cookie)):
+        before = None
+    if not await _store(server, session, before, _sha256(cookie)):
         raise AccessDenied("wrong user name or password", reason="changed during log-in")
     return cookie
+
+
+async def _store(
+    server: AuthorizationServer, session: Session, before: Session | None, cookie_sha256: bytes
+) -> bool:
+    async with server.db.acquire() as connection, connection.transaction():
+        stored = before is not None and await stored_sessions.renew(
+            connection, replace(session, session_id=before.session_id), cookie_sha256
+        )
+        stored = stored or await stored_sessions.begin(connection, session, cookie_sha256)
+        if stored:
+            await audit_log.record(connection, Event.LOGGED_IN, session.auth_time, sub=session.sub)
+    return stored
 
 
 async def end(server: AuthorizationServer, session: Session) -> None:
     """End a session, and every grant that began in it (see `revoke_all_in`)."""
     now = server.time()
     async with server.db.acquire() as connection, connection.transaction():
-        await stored_sessions.end(connection, session.session_id, now)
+        if await stored_sessions.end(connection, session.session_id, now):
+            await audit_log.record(connection, Event.LOGGED_OUT, now, sub=session.sub)
         await refresh_token_families.revoke_all_in(connection, session.session_id, now)
 
 

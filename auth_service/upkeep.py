@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+from auth_service import authorization
 from auth_service.key_encryption import KeyEncryptionKeyRefused
 from auth_service.server import AuthorizationServer
 from auth_service.store import privileges
@@ -48,11 +49,16 @@ async def _keep_up(server: AuthorizationServer, *, prepared: bool) -> None:
 
 
 async def _keep_forgetting(server: AuthorizationServer) -> None:
-    """Remove revoked statuses that no token needs any more; several processes may, it is one."""
+    """Remove what nobody needs any more; several processes may, it is one."""
     well = True
     while True:
         await asyncio.sleep(_FORGET_EVERY)
-        well = await _succeeds(lambda: server.status_lists.forget(server.db), well=well)
+        well = await _succeeds(lambda: _forget(server), well=well)
+
+
+async def _forget(server: AuthorizationServer) -> None:
+    await server.status_lists.forget(server.db)
+    await authorization.forget(server)
 
 
 async def _prepare(server: AuthorizationServer) -> None:

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 from fastapi import Request, Response
@@ -11,6 +10,7 @@ from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
 from auth_service import authorization_request, authorization_response, pages, sessions
+from auth_service.authorization import WAITS
 from auth_service.authorization_request import AuthorizationRequest
 from auth_service.authorization_response import AuthorizationResponse, RefusedByRedirect
 from auth_service.endpoints import server_of
@@ -22,7 +22,6 @@ from shared.database import UNAVAILABLE
 from shared.errors import InvalidRequest, OAuthError, TemporarilyUnavailable
 from shared.http import bodies
 
-WAITS: Final = timedelta(hours=1)  # for the person
 _COOKIE_LENGTH: Final = 43
 
 

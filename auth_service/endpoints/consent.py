@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request, Response
 
 from auth_service import authorization, pages, redirect_uris
+from auth_service import scope as scopes
 from auth_service.authorization import Step
 from auth_service.authorization_request import AuthorizationRequest
 from auth_service.authorization_response import AuthorizationResponse, refused
@@ -12,7 +13,8 @@ from auth_service.endpoints import browser, server_of
 from auth_service.endpoints.browser import Browser, PageRoute, StaleRequest
 from auth_service.parameters import Parameters
 from auth_service.scope import ABOUT_USER
-from auth_service.store import authorization_requests, consents
+from auth_service.store import audit_log, authorization_requests, consents
+from auth_service.store.audit_log import Event
 from auth_service.store.authorization_requests import WaitingRequest
 from auth_service.store.sessions import Session
 from shared.errors import AccessDenied
@@ -89,11 +91,18 @@ async def _allow(
 ) -> AuthorizationResponse:
     """Remember the consent and issue the code, both or neither."""
     server = server_of(request)
+    client_id, now = asked.client.client_id, server.time()
     async with server.db.acquire() as connection, connection.transaction():
-        if not await authorization_requests.answer(connection, waiting.request_id, server.time()):
+        if not await authorization_requests.answer(connection, waiting.request_id, now):
             raise StaleRequest("the request has been answered")
-        await consents.grant(
-            connection, session.sub, asked.client.client_id, asked.asked, server.time()
+        await consents.grant(connection, session.sub, client_id, asked.asked, now)
+        await audit_log.record(
+            connection,
+            Event.CONSENT_GIVEN,
+            now,
+            sub=session.sub,
+            client_id=client_id,
+            scope=scopes.render(asked.asked)[:500],
         )
         return await authorization.grant(server, connection, asked, session)
 

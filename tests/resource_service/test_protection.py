@@ -190,7 +190,8 @@ async def test_the_openapi_document_tells_where_tokens_come_from(jwks: JwksServe
     schemes = document["components"]["securitySchemes"]
     assert set(schemes) == {"oauth2", "bearer"}
     assert schemes["oauth2"]["flows"] == {
-        "password": {
+        "authorizationCode": {
+            "authorizationUrl": f"{ISSUER}/authorize",
             "tokenUrl": f"{ISSUER}/token",
             "scopes": {"notes:read": "", "notes:write": ""},
         }
