@@ -22,7 +22,7 @@ from lab.client import Client, NoAnswer
 from lab.experiments import Experiment, Json
 from lab.honesty import AcceptsForgeries
 from lab.laboratory import Laboratory
-from lab.stores import Stores
+from lab.stores import Stores, issuer_of
 from stack.errors import StackError
 from stack.layout import Ports, Settings
 from stack.stack import Stack
@@ -136,7 +136,7 @@ async def laboratory(
         say("starting issuer, databases and load balancer")
         async with (
             Stack(folder, Ports.free(replicas=1), settings) as stack,
-            Stores(folder / "stores") as stores,
+            Stores(folder / "stores", issuer_of(stack)) as stores,
             Client() as client,
         ):
             chance = random.Random(f"{run_.seed} {identity}")  # noqa: S311 - an order, no secret

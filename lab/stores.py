@@ -4,18 +4,27 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from lab.redis_server import RedisServer
 from lab.schemes import Places, Scheme
 from stack.postgres import EmbeddedPostgres
+from stack.stack import Stack
 
 REDIS_URL_VARIABLE: Final = "LAB_REDIS_URL"
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """The issuer as a store: where its process answers, and which processes do the work."""
+
+    url: str
+    pids: Callable[[], list[int]]
 
 
 class Stores:
@@ -24,8 +33,10 @@ class Stores:
     `redis` is None where the variable `LAB_REDIS_URL` names a server that is not ours.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, issuer: Issuer | None = None) -> None:
+        """Take a folder of their own; without an `issuer` nothing can be introspected."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._issuer = issuer or Issuer("", list)
         self._starter = ThreadPoolExecutor(1, "stores")
         self.postgres = EmbeddedPostgres(folder)
         self.redis = None if REDIS_URL_VARIABLE in os.environ else RedisServer(folder)
@@ -70,13 +81,20 @@ class Stores:
 
     def url(self, scheme: Scheme) -> str:
         """Return the address of what the scheme's replicas ask; empty if they ask nobody."""
-        urls = {"postgres": self.places.database_url, "redis": self.places.redis_url, "none": ""}
+        urls = {
+            "none": "",
+            "postgres": self.places.database_url,
+            "redis": self.places.redis_url,
+            "issuer": self._issuer.url,
+        }
         return urls[scheme.store]
 
     def pids(self, scheme: Scheme) -> list[int]:
         """Return the processes of the scheme's store; none if it has none, or it is not ours."""
         if scheme.store == "redis":
             return [self.redis.pid] if self.redis is not None and self.redis.pid else []
+        if scheme.store == "issuer":
+            return self._issuer.pids()
         return self._postgres_pids() if scheme.store == "postgres" else []
 
     def environment(self, scheme: Scheme, demo: Mapping[str, str]) -> dict[str, str]:
@@ -94,8 +112,23 @@ class Stores:
         return {name: known[name] for name in scheme.variables}
 
     def _postgres_pids(self) -> list[int]:
-        pid = self.postgres.pid
-        return [] if pid is None else [pid, *_children(pid)]
+        return processes_of(self.postgres)
+
+
+def processes_of(postgres: EmbeddedPostgres) -> list[int]:
+    """Return the server's process and those of its connections and background work."""
+    return [] if postgres.pid is None else [postgres.pid, *_children(postgres.pid)]
+
+
+def issuer_of(stack: Stack) -> Issuer:
+    """Return a stack's issuer: its process, and its own database's."""
+
+    def pids() -> list[int]:
+        postgres = stack.databases.postgres
+        database = [] if postgres is None else processes_of(postgres)
+        return [*([] if stack.auth.pid is None else [stack.auth.pid]), *database]
+
+    return Issuer(f"http://127.0.0.1:{stack.ports.auth_process}", pids)
 
 
 def _children(pid: int) -> list[int]:

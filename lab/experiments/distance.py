@@ -15,7 +15,7 @@ from lab.load import fire
 from lab.proxy import Wire
 from lab.schemes.redis import connect
 
-SCHEMES: Final = ("none", "postgres", "redis", "hs256", "rs256")
+SCHEMES: Final = ("none", "postgres", "redis", "opaque", "hs256", "rs256")
 # Added to each round trip to the store. Timers are too coarse for less than 2 ms.
 ROUND_TRIPS_MS: Final = (0.0, 2.0, 10.0, 30.0, 80.0)
 RATE: Final = 25.0  # requests per second and scheme

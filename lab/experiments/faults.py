@@ -22,7 +22,17 @@ from lab.strip import outcome
 from stack.caddy import Front
 from stack.ports import free_ports
 
-SCHEMES: Final = ("none", "basic", "memory", "sticky", "postgres", "redis", "hs256", "rs256")
+SCHEMES: Final = (
+    "none",
+    "basic",
+    "memory",
+    "sticky",
+    "postgres",
+    "redis",
+    "opaque",
+    "hs256",
+    "rs256",
+)
 REPLICAS: Final = 2
 RATE: Final = 20.0  # requests per second, scheme and front
 SLOW: Final = {"basic": 2.0}  # a password hash each: more would be a load of its own
@@ -70,8 +80,12 @@ async def _wires(lab: Laboratory, stack: AsyncExitStack) -> dict[str, dict[str, 
         "postgres": await stack.enter_async_context(Wire.before(places.database_url)),
         "redis": await stack.enter_async_context(Wire.before(places.redis_url)),
     }
-    issuer = await stack.enter_async_context(Wire.before(lab.stack.auth_url))
-    return {"store": store, "issuer": {"issuer": issuer}}
+    introspection = lab.stores.url(schemes.find("opaque"))
+    issuer = {
+        "keys": await stack.enter_async_context(Wire.before(lab.stack.auth_url)),
+        "introspection": await stack.enter_async_context(Wire.before(introspection)),
+    }
+    return {"store": store, "issuer": issuer}
 
 
 async def _lane(
@@ -82,12 +96,14 @@ async def _lane(
     def each(number: int) -> dict[str, str]:
         if number != 1:
             return {}
-        issuer = wires["issuer"]["issuer"].port
+        issuer = wires["issuer"]["keys"].port
         changed = {"RESOURCE_JWKS_URI": f"http://127.0.0.1:{issuer}/.well-known/jwks.json"}
         scheme = schemes.find(name)
         if scheme.store != "none":
             url = lab.stores.url(scheme)
-            changed["LAB_STORE_URL"] = wires["store"][scheme.store].through(url)
+            asks_issuer = scheme.store == "issuer"
+            wire = wires["issuer"]["introspection"] if asks_issuer else wires["store"][scheme.store]
+            changed["LAB_STORE_URL"] = wire.through(url)
         return changed
 
     fleet = await stack.enter_async_context(lab.fleet(name, (REPLICAS,), each=each))
@@ -178,7 +194,7 @@ EXPERIMENT: Final = Experiment(
     id="F",
     title="The fault matrix",
     run=run,
-    seconds=170,
+    seconds=200,
     quick_seconds=60,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
 )

@@ -21,7 +21,7 @@ from shared import jws
 from shared.access_token import TYPE, AccessToken
 from shared.jws import SigningKey
 
-SCHEMES: Final = ("basic", "memory", "postgres", "redis", "hs256", "rs256")
+SCHEMES: Final = ("basic", "memory", "postgres", "redis", "opaque", "hs256", "rs256")
 VICTIM: Final = "the-administrator"
 
 Environment = Mapping[str, str]
@@ -142,6 +142,7 @@ _FORGERIES: Final[dict[str, dict[str, Forge]]] = {
     "memory": {"guessing an id": _guess_a_session},
     "postgres": {"writing a session": _write_a_session},
     "redis": {"writing a session": _write_a_session},
+    "opaque": {"a key of one's own": _own_key},
     "hs256": {"signing with the shared key": _sign_with_the_shared_key},
     "rs256": {
         "the public key as HMAC key": _public_key_as_hmac_key,

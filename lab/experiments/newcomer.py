@@ -11,7 +11,7 @@ from lab.laboratory import Laboratory
 from lab.load import fire
 from lab.proxy import Wire
 
-SCHEMES: Final = ("none", "memory", "postgres", "redis", "hs256", "rs256")
+SCHEMES: Final = ("none", "memory", "postgres", "redis", "opaque", "hs256", "rs256")
 RATE: Final = 50.0  # requests per second to the replica that is there already
 _GIVE_UP: Final = 4.0  # seconds
 
@@ -79,7 +79,7 @@ EXPERIMENT: Final = Experiment(
     id="P7",
     title="A new replica is useful at once",
     run=run,
-    seconds=90,
+    seconds=100,
     quick_seconds=45,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
 )

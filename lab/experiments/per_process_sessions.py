@@ -7,7 +7,7 @@ from lab.laboratory import Laboratory
 from lab.load import fire
 from lab.volley import Volley
 
-SCHEMES: Final = ("none", "memory", "sticky", "postgres", "redis", "hs256", "rs256")
+SCHEMES: Final = ("none", "memory", "sticky", "postgres", "redis", "opaque", "hs256", "rs256")
 REQUESTS: Final = 40
 RATE: Final = 200.0  # per second
 
@@ -56,7 +56,7 @@ EXPERIMENT: Final = Experiment(
     id="E0",
     title="Per-process sessions break at N ≥ 2",
     run=run,
-    seconds=110,
+    seconds=120,
     quick_seconds=40,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
 )

@@ -128,7 +128,7 @@ EXPERIMENT: Final = Experiment(
     id="P2",
     title="Throughput against replicas, and the predicted knee",
     run=run,
-    seconds=160,
+    seconds=150,
     quick_seconds=60,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
 )

@@ -9,7 +9,7 @@ from lab.key_stand import KeyStand
 from lab.laboratory import Laboratory
 
 ROLES: Final = (0, 1, 5, 10, 20, 50, 100, 150, 200, 300, 500, 800, 1200, 2500)
-SCHEMES: Final = ("basic", "memory", "sticky", "postgres", "redis", "hs256", "rs256")
+SCHEMES: Final = ("basic", "memory", "sticky", "postgres", "redis", "opaque", "hs256", "rs256")
 
 
 async def run(lab: Laboratory) -> Json:

@@ -23,6 +23,17 @@ _COLOURS: Final = (  # light, dark
     ("#9a6700", "#d4a72c"),
     ("#0b7285", "#39c5cf"),
 )
+# Who has which colour in every figure; others get what is left, in their order.
+_PLACES: Final = {
+    "none": 0,
+    "sticky": 1,
+    "memory": 2,
+    "postgres": 3,
+    "rs256": 4,
+    "hs256": 5,
+    "opaque": 6,
+    "redis": 7,
+}
 _DASHES: Final = ("", "6 3", "2 3", "9 3 2 3", "", "6 3", "2 3", "9 3 2 3")
 
 
@@ -49,7 +60,9 @@ def lines(
     height = 330
     up = _Scale(y, [b for points in curves.values() for _, b in points], height - _BOTTOM, _TOP)
     parts = [_grid(across, up, height), _labels(x, y, height)]
-    for number, (name, points) in enumerate(curves.items()):
+    places = _places(list(curves))
+    for name, points in curves.items():
+        number = places[name]
         parts.append(_curve(number, points, across, up, steps=steps))
         if marks and name in marks and across.holds(marks[name]):
             at = across(marks[name])
@@ -203,15 +216,24 @@ def _curve(number: int, points: Points, across: _Scale, up: _Scale, *, steps: bo
 
 def _legend(names: Sequence[str], top: int) -> tuple[str, int]:
     parts, per_row = [], 3 if max(map(len, names)) < 20 else 2
-    for number, name in enumerate(names):
-        x = _LEFT + (number % per_row) * (_WIDTH - _LEFT) // per_row
-        y = top + 14 + (number // per_row) * 19
+    places = _places(names)
+    for turn, name in enumerate(names):
+        number = places[name]
+        x = _LEFT + (turn % per_row) * (_WIDTH - _LEFT) // per_row
+        y = top + 14 + (turn // per_row) * 19
         dash = f' stroke-dasharray="{_DASHES[number % 8]}"' if _DASHES[number % 8] else ""
         parts.append(
             f'<line class="s{number % 8}" x1="{x}" x2="{x + 26}" y1="{y - 4}" y2="{y - 4}"{dash}/>'
         )
         parts.append(_text(x + 32, y, name))
     return "".join(parts), 19 * math.ceil(len(names) / per_row) + 6
+
+
+def _places(names: Sequence[str]) -> dict[str, int]:
+    """Return the colour of each curve."""
+    fixed = {name: _PLACES[name] for name in names if name in _PLACES}
+    left = (number for number in (2, 1, 6, 5, 0, 3, 4, 7) * 2 if number not in fixed.values())
+    return {name: fixed[name] if name in fixed else next(left) for name in names}
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start") -> str:

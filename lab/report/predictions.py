@@ -9,21 +9,31 @@ Outcome = Literal["nothing", "some", "logged out"]
 
 _PER_PROCESS: Final = frozenset({"memory", "sticky"})
 _IN_A_STORE: Final = frozenset({"basic", "postgres", "redis"})
+_AT_THE_ISSUER: Final = frozenset({"opaque"})
+_LOGGED_OUT: Final = {
+    "F1": _PER_PROCESS,
+    "P4": _PER_PROCESS,
+    "F14": _PER_PROCESS,
+    "F4": frozenset({"redis"}),  # it keeps nothing on disk
+}
+_SOME: Final = {
+    "F2": _PER_PROCESS,  # another replica is asked, which knows nobody
+    "F3": _AT_THE_ISSUER,
+    "P4": _AT_THE_ISSUER,
+    "F6": _AT_THE_ISSUER,
+    "F4": _IN_A_STORE,
+    "F5": _IN_A_STORE,
+}
+_WITHOUT_A_SECOND_TRY: Final = frozenset({"F1", "P4"})  # lost, whatever the scheme
 
 
 def predicted(fault: str, scheme: str, front: str) -> Outcome:
     """Return what was expected of a cell; `front` is `retrying` or `plain`."""
-    if fault in ("F1", "P4", "F14") and scheme in _PER_PROCESS:
+    if scheme in _LOGGED_OUT.get(fault, ()):
         return "logged out"
-    if fault == "F4" and scheme == "redis":
-        return "logged out"  # it keeps nothing on disk
-    if fault in ("F4", "F5") and scheme in _IN_A_STORE:
+    if scheme in _SOME.get(fault, ()):
         return "some"
-    if fault == "F2" and scheme in _PER_PROCESS:
-        return "some"  # asked another replica, which knows nobody
-    if fault in ("F1", "P4") and front == "plain":
-        return "some"
-    return "nothing"
+    return "some" if front == "plain" and fault in _WITHOUT_A_SECOND_TRY else "nothing"
 
 
 def outcome(data: Json, one: Json) -> Outcome:

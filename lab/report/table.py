@@ -12,7 +12,17 @@ from lab.report.texts import micro, octets, percent, seconds
 
 Json = dict[str, Any]
 Results = Mapping[str, Json]
-SCHEMES: Final = ("none", "basic", "memory", "sticky", "postgres", "redis", "hs256", "rs256")
+SCHEMES: Final = (
+    "none",
+    "basic",
+    "memory",
+    "sticky",
+    "postgres",
+    "redis",
+    "opaque",
+    "hs256",
+    "rs256",
+)
 _MISSING: Final = "not measured"
 _SUBJECTS: Final = {"rs256": "rs256, new token", "sticky": "memory"}
 
@@ -34,7 +44,9 @@ def the_table(results: Results) -> Table:
         "leaked config is",
         "logged out per deploy",
     ]
-    return Table(columns, [[f"`{name}`", *_row(results, name)] for name in SCHEMES])
+    rows = [[f"`{name}`", *_row(results, name)] for name in SCHEMES]
+    there = [row for row in rows if any(cell not in (_MISSING, "") for cell in row[1:])]
+    return Table(columns, there)
 
 
 def _row(results: Results, name: str) -> list[str | Cell]:
@@ -57,14 +69,17 @@ def _costs(results: Results, name: str) -> list[str]:
     data, subject = results["P1"]["data"], _SUBJECTS.get(name, name)
     over, store = measured.over_control(data), measured.costs(data, "store_us")
     trips = measured.round_trips(data).get(name, 0.0)
-    app = "0" if name == "none" else micro(over[subject]) if subject in over else _MISSING
+    if subject not in store:
+        return [_MISSING] * 3
+    app = "0" if name == "none" else micro(over[subject])
     return [app, micro(store[subject]) if store[subject].value else "0", f"{trips:.2g}"]
 
 
 def _size(results: Results, name: str) -> str:
     if name == "none":
         return "0 B"
-    return octets(results["C3"]["data"]["credentials"][name]) if "C3" in results else _MISSING
+    known = results["C3"]["data"]["credentials"] if "C3" in results else {}
+    return octets(known[name]) if name in known else _MISSING
 
 
 def _distance(results: Results, name: str) -> list[str]:
@@ -83,6 +98,8 @@ def _knee(results: Results, name: str) -> str:
     if name == "memory":
         return "1: it does not scale"
     app, store = measured.costs(data, "app_us"), measured.costs(data, "store_us")
+    if subject not in app:
+        return _MISSING
     knee = analysis.knee(
         app[subject].value, store[subject].value, store_capacity=1, replica_capacity=1
     )
@@ -108,6 +125,8 @@ def _leak(results: Results, name: str) -> str | Cell:
         return "" if name == "none" else _MISSING
     name = "memory" if name == "sticky" else name
     rows = [row for row in results["P5"]["data"]["attempts"] if row["scheme"] == name]
+    if not rows:
+        return _MISSING
     if any(row["accepted"] for row in rows):
         return Cell("everybody", "worse")
     return Cell("nobody", "good")

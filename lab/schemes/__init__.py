@@ -16,10 +16,20 @@ from lab.client import Client, Headers, Request, Response
 from shared.access_token import AccessToken
 from stack.caddy import Policy
 
-SCHEMES: Final = ("none", "basic", "memory", "sticky", "postgres", "redis", "hs256", "rs256")
+SCHEMES: Final = (
+    "none",
+    "basic",
+    "memory",
+    "sticky",
+    "postgres",
+    "redis",
+    "opaque",
+    "hs256",
+    "rs256",
+)
 SCOPE: Final = "notes:read"  # what every log-in asks for, so that all schemes have equal claims
 
-Store = Literal["none", "postgres", "redis"]
+Store = Literal["none", "postgres", "redis", "issuer"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,21 +9,22 @@ import pytest
 from lab import demand, experiments, schemes
 from lab.bench.client import request
 from lab.bench.measure import LOAD_CORE, SERVER_CORE, pin
-from lab.client import Client
+from lab.client import Client, Request
 from lab.experiments import cost_per_request, faults, per_process_sessions
 from lab.faults import FAULTS
 from lab.honesty import AcceptsForgeries, changed, require_refusal
 from lab.laboratory import Laboratory
 from lab.report import measured
 from lab.report.predictions import outcome
-from lab.stores import Stores
+from lab.stores import Stores, issuer_of
 from stack.stack import Stack
 
 
 @pytest.fixture(scope="module")
 async def lab(stack: Stack) -> AsyncIterator[Laboratory]:
     stack.state.path.chmod(0o711)
-    async with Stores(stack.state.path / "stores") as stores, Client() as client:
+    folder = stack.state.path / "stores"
+    async with Stores(folder, issuer_of(stack)) as stores, Client() as client:
         chance = random.Random(7)  # noqa: S311 - an order, no secret
         yield Laboratory(stack, stores, client, chance)
 
@@ -98,3 +99,21 @@ async def test_a_planted_replica_that_accepts_anything_is_caught(lab: Laboratory
         there = f"http://127.0.0.1:{port}/whoami"
         with pytest.raises(AcceptsForgeries, match="what is good"):
             await require_refusal(lab.client, there, changed(credential))
+
+
+async def test_an_opaque_token_is_good_until_the_issuer_says_otherwise(lab: Laboratory) -> None:
+    log_in = await schemes.find("opaque").log_in(
+        lab.client, schemes.Site(lab.stack.auth_url, ""), lab.account
+    )
+    async with lab.replica("opaque") as (_, port):
+        there = f"http://127.0.0.1:{port}/whoami"
+        await require_refusal(lab.client, there, log_in.credential)
+        form = [
+            ("token", log_in.credential[0][1].removeprefix("Bearer ")),
+            ("client_id", lab.account.public_client_id),
+        ]
+        assert (
+            await lab.client.send(Request.form(f"{lab.stack.auth_url}/revoke", form))
+        ).status == 200
+        refused = await lab.client.send(Request("GET", there, log_in.credential))
+        assert (refused.status, refused.error) == (401, "invalid_token")
