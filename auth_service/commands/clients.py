@@ -16,7 +16,9 @@ from auth_service.commands import refuse, show, with_server
 from auth_service.grants import GRANTS
 from auth_service.redirect_uris import RedirectUriRefused
 from auth_service.server import AuthorizationServer
+from auth_service.store import audit_log
 from auth_service.store import clients as stored_clients
+from auth_service.store.audit_log import Event
 from auth_service.store.clients import Client
 from shared.errors import InvalidScope
 
@@ -105,7 +107,16 @@ def disable(client_id: ClientId, as_json: AsJson = False) -> None:
 @app.command()
 def enable(client_id: ClientId, as_json: AsJson = False) -> None:
     """Let a disabled client in again; its users have to log in anew."""
-    client = with_server(lambda server: stored_clients.enable(server.db, client_id))
+
+    async def work(server: AuthorizationServer) -> Client | None:
+        async with server.db.acquire() as connection, connection.transaction():
+            client = await stored_clients.enable(connection, client_id)
+            if client is not None:
+                now = server.time()
+                await audit_log.record(connection, Event.CLIENT_ENABLED, now, client_id=client_id)
+            return client
+
+    client = with_server(work)
     _show_changed(client, client_id, as_json)
 
 

@@ -55,14 +55,19 @@ async def find(db: "Database | Lookups", client_id: str) -> Client | None:
 
 
 async def add(db: Database, client: Client) -> bool:
-    """Add a client; False if the `client_id` is taken."""
+    """Add a client and say so in the audit log; False if the `client_id` is taken."""
     added = await db.fetchval(
         """
-        INSERT INTO clients
-            (client_id, name, secret_sha256, grant_types, scope, first_party, created_at,
-             redirect_uris, post_logout_redirect_uris, require_pkce)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-        ON CONFLICT DO NOTHING
+        WITH added AS (
+            INSERT INTO clients
+                (client_id, name, secret_sha256, grant_types, scope, first_party, created_at,
+                 redirect_uris, post_logout_redirect_uris, require_pkce)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            ON CONFLICT DO NOTHING
+            RETURNING client_id, created_at
+        )
+        INSERT INTO audit_log (at, event, client_id)
+        SELECT created_at, 'client created', client_id FROM added
         RETURNING true
         """,
         client.client_id,

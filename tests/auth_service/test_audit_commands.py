@@ -188,6 +188,24 @@ async def test_a_log_in_is_explained_by_its_family_its_users_name_and_his_sub(
     assert by_sub == by_name
 
 
+async def test_what_is_done_to_clients_by_command_is_recorded(
+    run: Any, auth_database_url: str
+) -> None:
+    url = {SERVICE: auth_database_url}
+    grant = ("--grant", "client_credentials", "--scope", "notes:read")
+    await run("clients", "create", "batch", "--name", "Batch", *grant, **url)
+    for verb in ("disable", "enable"):
+        assert (await run("clients", verb, "batch", **url))[0] == 0
+    assert (await run("clients", "enable", "nobody", **url))[0] == 1
+    _, output, _ = await run("audit", "list", "--json", **url)
+    recorded = [(row["event"], row["client_id"]) for row in json.loads(output) if not row["kid"]]
+    assert recorded == [
+        ("client created", "batch"),
+        ("client disabled", "batch"),
+        ("client enabled", "batch"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
