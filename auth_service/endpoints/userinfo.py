@@ -24,7 +24,7 @@ from shared.errors import (
     MissingToken,
     TemporarilyUnavailable,
 )
-from shared.http import bodies
+from shared.http import bodies, headers
 from shared.http.openapi import Responses, refusals
 from shared.status_list import Status
 
@@ -88,7 +88,7 @@ async def userinfo(request: Request) -> Response:
     `profile`, `email`, `address` and `phone` stand for those of OIDC Core §5.4; what the
     `claims` parameter asked for by name is there too.
     """
-    return await _answer(request, bearer_token(request.headers.get("authorization")))
+    return await _answer(request, bearer_token(headers.single(request, "authorization")))
 
 
 @router.post(
@@ -102,10 +102,10 @@ async def userinfo(request: Request) -> Response:
 )
 async def userinfo_by_form(request: Request) -> Response:
     """Do the same for an access token in the header or in the form (OIDC Core §5.3.1)."""
-    authorization = request.headers.get("authorization")
+    authorization = headers.single(request, "authorization")
     body = await bodies.read(request)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    in_form = Parameters.parse(body) if media_type == MEDIA_TYPE else Parameters()
+    is_form = headers.media_type(request) == MEDIA_TYPE
+    in_form = Parameters.parse(body) if is_form else Parameters()
     token = in_form.get("access_token")
     if "access_token" in in_form.repeated or (token is not None and authorization is not None):
         raise InvalidRequest("the access token must come once (RFC 6750)")

@@ -1,8 +1,9 @@
 """Every refusal of either service as JSON in one shape (RFC 6749 §5.2), never stored."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -27,7 +28,7 @@ def install(app: FastAPI, headers: Callable[[Request, OAuthError], Headers]) -> 
     async def invalid_parameters(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101
         # Where it is wrong, never what was sent: the input may be a password.
-        places = sorted({".".join(str(part) for part in item["loc"]) for item in error.errors()})
+        places = sorted({_place(item) for item in error.errors()})
         return await oauth_error(
             request, InvalidRequest(f"invalid or missing: {', '.join(places)}")
         )
@@ -58,6 +59,12 @@ def error_response(error: OAuthError, headers: Headers) -> JSONResponse:
     if isinstance(error, TemporarilyUnavailable):
         fixed["retry-after"] = str(error.retry_after)
     return JSONResponse(error.body(), error.status_code, fixed | headers)
+
+
+def _place(item: Mapping[str, Any]) -> str:
+    """Name the place by our own words: a member that we do not know is its sender's."""
+    parts = item["loc"][:-1] if item["type"] == "extra_forbidden" else item["loc"]
+    return ".".join(str(part) for part in parts)
 
 
 def _code(phrase: str) -> str:

@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Message
 
 from shared.errors import InvalidRequest, UnsupportedMediaType
-from shared.http import bodies
+from shared.http import bodies, headers
 
 
 class StrictRoute(APIRoute):
@@ -66,12 +66,13 @@ def _check_query(query: bytes, names: frozenset[str]) -> None:
 
 async def _with_checked_body(request: Request) -> Request:
     """Read the body up to the limit, and hand it on in a request that can be read again."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    if headers.media_type(request) != "application/json":
         raise UnsupportedMediaType("the body must be application/json")
     body = await bodies.read(request)
     try:
-        json.loads(body, object_pairs_hook=_no_repeats, parse_constant=_refuse_constant)
+        # As text: from octets, `json` would take UTF-16 and UTF-32 too (RFC 8259 §8.1).
+        text = body.decode("utf-8")
+        json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("the body is not valid JSON", reason=str(error)) from error
 

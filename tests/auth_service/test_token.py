@@ -212,6 +212,38 @@ async def test_another_method_is_not_allowed(issuer: Any, method: str) -> None:
     assert response.headers["allow"] == "POST"
 
 
-async def test_credentials_in_the_query_string_count_for_nothing(issuer: Any) -> None:
-    response = await issuer.http.post("/token?" + GOOD.decode(), headers=FORM)
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        pytest.param(GOOD.decode(), b"", id="all of it"),
+        pytest.param("grant_type=client_credentials", GOOD, id="a copy of what the body says"),
+        pytest.param("x=1", GOOD, id="something else"),
+    ],
+)
+async def test_parameters_in_the_query_string_are_refused(
+    issuer: Any, query: str, body: bytes
+) -> None:
+    response = await issuer.http.post(f"/token?{query}", content=body, headers=FORM)
     assert_refused(response, 400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        pytest.param("authorization", [BATCH["authorization"]] * 2, id="the same credentials"),
+        pytest.param(
+            "authorization", [BATCH["authorization"], "Basic eDp5"], id="other credentials"
+        ),
+        pytest.param("content-type", [FORM["content-type"], "application/json"], id="media type"),
+    ],
+)
+async def test_a_header_that_comes_twice_is_refused_whichever_is_first(
+    issuer: Any, name: str, values: list[str]
+) -> None:
+    for ordered in (values, values[::-1]):
+        headers = [(name, value) for value in ordered]
+        if name != "content-type":
+            headers += FORM.items()
+        response = await issuer.http.post("/token", content=GOOD, headers=headers)
+        assert_refused(response, 400, "invalid_request")
+        assert response.json()["error_description"] == f"more than one {name} header"

@@ -149,6 +149,9 @@ JSON = {"content-type": "application/json"}
         pytest.param(
             BODY.replace(b"staple", b"\\ud800"), JSON, 400, "invalid_request", id="surrogate"
         ),
+        pytest.param(
+            BODY.decode().encode("utf-16"), JSON, 400, "invalid_request", id="JSON in UTF-16"
+        ),
         pytest.param(b'{"username":"bob"}', JSON, 400, "invalid_request", id="member missing"),
         pytest.param(b" " * 70_000, JSON, 413, "content_too_large", id="too large"),
     ],
@@ -159,6 +162,19 @@ async def test_a_bad_body_is_refused_in_the_house_shape(
     response = await issuer.http.post("/users", content=body, headers=headers)
     assert_refused(response, status, error)
     assert "correct horse" not in response.text
+
+
+async def test_what_was_sent_comes_back_in_no_refusal(issuer: Any) -> None:
+    body = BODY[:-1] + b',"hunter2\\" \\\\":1}'
+    response = await issuer.http.post("/users", content=body, headers=JSON)
+    assert_refused(response, 400, "invalid_request")
+    assert response.json()["error_description"] == "invalid or missing: body"
+
+
+async def test_two_media_types_are_refused(issuer: Any) -> None:
+    headers = [("content-type", "application/json"), ("content-type", "text/plain")]
+    response = await issuer.http.post("/users", content=BODY, headers=headers)
+    assert_refused(response, 400, "invalid_request")
 
 
 async def test_a_query_parameter_is_refused(issuer: Any) -> None:
