@@ -4,12 +4,12 @@ import logging
 from typing import Final
 
 import typer
-import uvicorn
 
 from auth_service.app import create_app
 from auth_service.commands import audit, check_before_serving, clients, keys, load_settings, users
 from auth_service.commands.migrate import migrate
 from shared import logs
+from shared.http.server import serve as serve_http
 
 _LOG: Final = logging.getLogger("auth_service")
 
@@ -34,17 +34,7 @@ def serve() -> None:
     logs.configure(settings.log_level)
     if settings.migration_database_url is not None:
         _LOG.warning("AUTH_MIGRATION_DATABASE_URL is set: whoever takes over this process has it")
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # The address in X-Forwarded-For is used for nothing, so no proxy is trusted to say it.
-        proxy_headers=False,
-        timeout_graceful_shutdown=5,
-    )
+    serve_http(create_app(settings), settings.host, settings.port)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """`python -m resource_service`: serve one replica, and find out what is wrong."""
 
 import typer
-import uvicorn
 
 from resource_service.app import create_app
 from resource_service.commands import refuse, tokens
 from resource_service.commands.doctor import doctor
 from resource_service.settings import Settings
 from shared import logs
+from shared.http.server import serve as serve_http
 from shared.settings import UnusableSettings
 
 cli = typer.Typer(
@@ -28,16 +28,7 @@ def serve() -> None:
     except UnusableSettings as error:
         refuse(str(error), 2)
     logs.configure(settings.log_level)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
+    serve_http(create_app(settings), settings.host, settings.port)
 
 
 if __name__ == "__main__":

@@ -120,6 +120,10 @@ http://:{port} {{
 			header Retry-After 1
 			respond `{{"error":"temporarily_unavailable"}}` 503
 		}}
+		@too_large `{{err.status_code}} == 413`
+		handle @too_large {{
+			respond `{{"error":"content_too_large"}}`
+		}}
 		@refused `{{err.status_code}} >= 400 && {{err.status_code}} < 500`
 		handle @refused {{
 			respond `{{"error":"invalid_request"}}`

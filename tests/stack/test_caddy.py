@@ -147,7 +147,7 @@ async def test_a_body_over_one_megabyte_is_refused(tmp_path: Path, pair: tuple[i
         assert (await http.post("/echo", content=bytes(1_000_000))).json()["length"] == 1_000_000
         answer = await http.post("/echo", content=bytes(1_000_001))
     assert answer.status_code == 413
-    assert answer.json() == {"error": "invalid_request"}
+    assert answer.json() == {"error": "content_too_large"}
     assert answer.headers["cache-control"] == "no-store"
 
 

@@ -1,5 +1,7 @@
 """What a caller meets at the two addresses of a running stack."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import httpx
@@ -66,3 +68,19 @@ async def test_each_service_knows_only_its_own_settings(system: Stack) -> None:
         with open(f"/proc/{process.pid}/environ", "rb") as environment:  # noqa: ASYNC230
             names = environment.read().split(b"\0")
         assert not [name for name in names if name.startswith(foreign)]
+
+
+@pytest.mark.parametrize("method", ["FOO", "get", "POST-IT"])
+async def test_a_made_up_method_gets_our_json_with_or_without_the_proxy(
+    system: Stack, method: str
+) -> None:
+    request = f"{method} /whoami HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode()
+    for port in (*system.ports.replicas, system.ports.auth_process, system.ports.resource):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        head, _, body = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+        assert head.startswith(b"HTTP/1.1 400 "), port
+        assert b"cache-control: no-store" in head.lower()
+        assert json.loads(body)["error"] == "invalid_request"
