@@ -71,7 +71,8 @@ def _basic(authorization: str) -> tuple[str, str]:
     """
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
-        raise InvalidClient(reason=f"scheme {scheme[:16]!r}")
+        # Not which one: where no scheme was sent, this word is the secret itself.
+        raise InvalidClient(reason="another scheme than Basic")
     try:
         octets = binascii.a2b_base64(encoded.strip(" "), strict_mode=True)
         client_id, colon, secret = octets.decode("utf-8").partition(":")

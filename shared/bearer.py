@@ -19,7 +19,8 @@ def bearer_token(authorization: str | None) -> str:
         raise MissingToken(reason="no Authorization header")
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
-        raise MissingToken(reason=f"scheme {scheme[:16]!r}")
+        # Not which one: where no scheme was sent, this word is the secret itself.
+        raise MissingToken(reason="another scheme than Bearer")
     token = token.strip(" ")
     if not _is_b64token(token):
         raise InvalidRequest("malformed Authorization header")

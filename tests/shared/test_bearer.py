@@ -47,8 +47,10 @@ def test_every_b64token_is_read(token: str) -> None:
     ],
 )
 def test_another_scheme_is_no_token(header: str | None) -> None:
-    with pytest.raises(MissingToken):
+    with pytest.raises(MissingToken) as refused:
         bearer_token(header)
+    # Somebody who forgets the scheme must not find his token in our log.
+    assert TOKEN[:8] not in str(refused.value)
 
 
 @pytest.mark.parametrize(
