@@ -6,8 +6,7 @@ log=$venv/install.log
 
 echo "Installing $lock (a quarter of a minute, once) ..."
 "$venv/bin/pip" install --disable-pip-version-check --no-input --require-hashes -r "$lock" >"$log" 2>&1 || {
-    tail -n 3 "$log" >&2
-    echo "The packages could not be installed: pip reached no package index, or the index lacks one of them." \
-        "Check the network or pip's configuration, then run make again. The whole log: $log" >&2
+    echo "The packages could not be installed ($(grep '^ERROR: ' "$log" | tail -n 1)): is there a package index that" \
+        "pip can reach? Check the network or pip's configuration, then run make again. The whole log: $log" >&2
     exit 1
 }
