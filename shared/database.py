@@ -32,6 +32,9 @@ UNAVAILABLE: Final = (
 )
 
 
+InsufficientPrivilege: TypeAlias = asyncpg.InsufficientPrivilegeError
+
+
 class MigrationRefused(Exception):
     """The migrations in the database are not the ones in this program; the text says which."""
 

@@ -8,14 +8,13 @@ from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 
 import typer
-from asyncpg import InsufficientPrivilegeError
 from rich.console import Console
 from rich.table import Table
 
 from auth_service.key_encryption import KeyEncryptionKey, KeyEncryptionKeyRefused
 from auth_service.server import AuthorizationServer, open_server
 from auth_service.settings import Settings
-from shared.database import UNAVAILABLE, MigrationRefused, NotMigrated
+from shared.database import UNAVAILABLE, InsufficientPrivilege, MigrationRefused, NotMigrated
 from shared.settings import UnusableSettings
 
 R = TypeVar("R")
@@ -47,7 +46,7 @@ def run(work: Callable[[], Coroutine[Any, Any, R]]) -> R:
         return asyncio.run(work())
     except (KeyEncryptionKeyRefused, MigrationRefused, NotMigrated) as error:
         refuse(str(error))
-    except InsufficientPrivilegeError as error:
+    except InsufficientPrivilege as error:
         refuse(f"this role may not do that in the database: {error}")
     except UNAVAILABLE as error:
         refuse(f"the database does not answer: {str(error) or type(error).__name__}")

@@ -26,8 +26,8 @@ async def _migrate(settings: Settings, owner_url: str) -> None:
         store.connected(settings.database_url.get_secret_value()) as service,
         store.connected(owner_url) as owner,
     ):
-        role = await service.fetchval("SELECT current_user")
-        if role == await owner.fetchval("SELECT current_user"):
+        role = await privileges.current_role(service)
+        if role == await privileges.current_role(owner):
             refuse(f"both addresses are those of the role {role}; the service needs its own")
         applied = await store.migrate_up(owner_url)
         await privileges.grant(owner, role)

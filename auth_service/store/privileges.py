@@ -18,6 +18,12 @@ _GRANTS: Final = """
 """
 
 
+async def current_role(connection: Connection) -> str:
+    """Return the role that we are in this database."""
+    role: str = await connection.fetchval("SELECT current_user")
+    return role
+
+
 async def grant(connection: Connection, role: str) -> None:
     """Give the service's role what it needs; for the owner, after every migration."""
     statements = await connection.fetchval(
