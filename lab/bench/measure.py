@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-SERVER_CORE = 0
-LOAD_CORE = 1
+# The first core that we may use is for what is measured, the last one for the load.
+_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+SERVER_CORE = _CORES[0]
+LOAD_CORE = _CORES[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ def describe(data: Json, one: Json) -> Cell:
     parts = [
         f"{percent(share)} {kind}"
         for kind, share in sorted(after.items())
-        if kind != "200" and share > before.get(kind, 0) * 1.2
+        if kind != "200" and share > before.get(kind, 0) + (0.1 if kind in before else 0)
     ]
     if parts and lost["over_after"]:
         parts.append(f"until {lost['over_after']:.1f} s")
