@@ -56,7 +56,7 @@ def start_run() -> Iterator[StartRun]:
         process.communicate()
 
 
-def token_of(demo: dict[str, str]) -> str:
+def token_of(demo: dict[str, str], **also: str) -> str:
     """Log the demo user in; an access token."""
     answer = httpx.post(
         f"{demo['AUTH_URL']}/token",
@@ -64,6 +64,7 @@ def token_of(demo: dict[str, str]) -> str:
             "grant_type": "password",
             "username": demo["DEMO_USERNAME"],
             "password": demo["DEMO_PASSWORD"],
+            **also,
         },
         auth=(demo["DEMO_CLIENT_ID"], demo["DEMO_CLIENT_SECRET"]),
         trust_env=False,
@@ -82,3 +83,9 @@ def log_in() -> Callable[[dict[str, str]], str]:
 def token(system: Stack) -> str:
     """An access token of the shared stack's demo user."""
     return token_of(system.demo)
+
+
+@pytest.fixture(scope="session")
+def openid_token(system: Stack) -> str:
+    """The same, for the userinfo endpoint."""
+    return token_of(system.demo, scope="openid profile")

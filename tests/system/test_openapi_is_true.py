@@ -1,19 +1,24 @@
 """Both OpenAPI documents against the running services: nothing said is untrue."""
 
 import asyncio
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
 import pytest
 
+from stack.layout import NOTHING
 from stack.stack import Stack
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 PHASES = "examples,coverage,fuzzing,stateful"
 
 
-async def assert_true(url: str, *credentials: str, folder: Path) -> None:
+async def assert_true(
+    url: str, *credentials: str, folder: Path, environment: Mapping[str, str] = NOTHING
+) -> None:
     """Let schemathesis look for an answer that the document does not allow, the same every time."""
     async with httpx.AsyncClient(trust_env=False) as http:
         document = (await http.get(f"{url}/openapi.json")).json()
@@ -26,6 +31,7 @@ async def assert_true(url: str, *credentials: str, folder: Path) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=folder,
+        env={**os.environ, **environment},
     )
     output, _ = await process.communicate()
     said = output.decode(errors="replace")
@@ -33,9 +39,11 @@ async def assert_true(url: str, *credentials: str, folder: Path) -> None:
         pytest.fail(said, pytrace=False)
 
 
-async def test_the_auth_services_document_is_true(system: Stack, tmp_path: Path) -> None:
-    client = f"{system.demo['DEMO_CLIENT_ID']}:{system.demo['DEMO_CLIENT_SECRET']}"
-    await assert_true(system.auth_url, "--auth", client, folder=tmp_path)
+async def test_the_auth_services_document_is_true(
+    system: Stack, openid_token: str, tmp_path: Path
+) -> None:
+    environment = {**system.demo, "ACCESS_TOKEN": openid_token}
+    await assert_true(system.auth_url, folder=tmp_path, environment=environment)
 
 
 async def test_the_resource_services_document_is_true(
