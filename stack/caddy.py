@@ -45,7 +45,8 @@ def caddyfile(fronts: Sequence[Front], storage: Path, *, slowest_sender: float =
 
     No admin port, no automatic certificates, nothing written outside `storage`. A request whose
     head or body takes longer than `slowest_sender` seconds is given up, and no upstream has seen
-    it: uvicorn itself would wait for ever.
+    it: uvicorn itself would wait for ever. After a slow head the connection is closed too; after
+    a slow body Caddy answers 499 and may keep the connection for as long as the sender does.
     """
     top = _GLOBAL.format(storage=storage, slowest_sender=f"{slowest_sender:g}")
     return top + "".join(_site(front) for front in fronts)

@@ -6,13 +6,11 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from auth_service.client_authentication import authenticate_client
-from auth_service.endpoints import server_of, token_document
+from auth_service.endpoints import client_form, server_of, token_document
 from auth_service.grants import GRANTS
-from auth_service.parameters import Parameters
 from auth_service.store import audit_log
 from auth_service.tokens import check_resource
-from shared.errors import InvalidRequest, UnauthorizedClient, UnsupportedGrantType
-from shared.http import bodies, headers
+from shared.errors import UnauthorizedClient, UnsupportedGrantType
 
 PATH: Final = "/token"
 _NO_STORE: Final = {"cache-control": "no-store", "pragma": "no-cache"}  # RFC 6749 §5.1
@@ -35,15 +33,10 @@ async def token(request: Request) -> Response:
     The client authenticates by HTTP Basic, or by `client_id` and `client_secret` in the form; a
     public client names itself by `client_id` alone. The access token is a JWT (RFC 9068) signed
     with RS256; the keys to verify it are at `/.well-known/jwks.json`. Parameters that are not
-    known here are ignored, repeated ones are refused; so is a query string, since addresses are
-    logged on the way and must hold no secret (RFC 6749 §2.3.1).
+    known here are ignored, repeated ones are refused, and so is a query string.
     """
     server = server_of(request)
-    if request.scope["query_string"]:
-        raise InvalidRequest("the parameters belong in the body")
-    content_type = headers.single(request, "content-type")
-    authorization = headers.single(request, "authorization")
-    parameters = Parameters.from_form(content_type, await bodies.read(request))
+    parameters, authorization = await client_form.read(request)
     grant_type = parameters.required("grant_type")
     grant = GRANTS.get(grant_type)
     if grant is None:

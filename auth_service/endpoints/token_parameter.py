@@ -5,10 +5,9 @@ from typing import Any, Final
 from fastapi import Request
 
 from auth_service.client_authentication import authenticate_client
-from auth_service.endpoints import server_of
-from auth_service.parameters import MAXIMUM_FIELDS, MEDIA_TYPE, Parameters
+from auth_service.endpoints import client_form, server_of
+from auth_service.parameters import MAXIMUM_FIELDS, MEDIA_TYPE
 from auth_service.store.clients import Client
-from shared.http import bodies
 
 _TEXT: Final = {"type": "string", "pattern": r"^[^\x00]*$"}
 
@@ -48,10 +47,9 @@ BODY: Final = {
 async def read(request: Request) -> tuple[Client, str]:
     """Return the client that asks, and the token that it asks about.
 
-    Both may be refused: see `Parameters.from_form` and `authenticate_client`.
+    Both may be refused: see `client_form.read` and `authenticate_client`.
     """
-    headers = request.headers
-    parameters = Parameters.from_form(headers.get("content-type"), await bodies.read(request))
+    parameters, authorization = await client_form.read(request)
     token = parameters.required("token")
-    client = await authenticate_client(server_of(request), headers.get("authorization"), parameters)
+    client = await authenticate_client(server_of(request), authorization, parameters)
     return client, token
