@@ -49,6 +49,29 @@ def the_table(results: Results) -> Table:
     return Table(columns, there)
 
 
+def at_a_million(results: Results) -> Table | None:
+    """Return cores and memory at 10⁶ requests per second and 10⁸ sessions, by the model."""
+    if not {"P1", "C10"} <= results.keys():
+        return None
+    app = measured.costs(results["P1"]["data"], "app_us")
+    store = measured.costs(results["P1"]["data"], "store_us")
+    sizes = results["C10"]["data"]["sizes"]
+    most = max(row["sessions"] for row in sizes)
+    per = {r["store"]: r["octets"] / r["sessions"] for r in sizes if r["sessions"] == most}
+    rows = []
+    for subject in ("redis", "postgres", "postgres, touched each time", "rs256, new token"):
+        each = per.get(subject.partition(",")[0], 0.0)
+        rows.append(
+            [
+                f"`{subject}`",
+                f"{app[subject].value:.0f}",
+                f"{store[subject].value:.0f}",
+                f"{each * 1e8 / 1e9:.0f} GB",
+            ]
+        )
+    return Table(["scheme", "app cores", "store cores", "memory of the store"], rows)
+
+
 def _row(results: Results, name: str) -> list[str | Cell]:
     return [
         *_costs(results, name),
