@@ -24,5 +24,5 @@ async def test_a_token_seen_before_is_refused_within_max_age_of_its_keys_withdra
     await clock.advance(239)
     await verifier.verify(token)
     await clock.advance(1)
-    with pytest.raises(InvalidToken, match="^kid "):
+    with pytest.raises(InvalidToken, match=r"^kid "):
         await verifier.verify(token)
