@@ -138,7 +138,8 @@ thead th { background: color-mix(in srgb, var(--line) 35%, var(--paper)); }
 tbody th { position: sticky; left: 0; background: var(--paper); }
 .good { background: var(--good); } .bad { background: var(--bad); }
 .worse { background: var(--worse); }
-figure { margin: 1.5rem 0; } figure svg { width: 100%; height: auto; display: block; }
+figure { margin: 1.5rem 0; overflow-x: auto; }
+figure svg { width: 100%; min-width: 34rem; height: auto; display: block; }
 figcaption { color: var(--dim); font-size: .9rem; }
 """
 _PAGE: Final = """<!doctype html>

@@ -12,7 +12,7 @@ from typing import Final
 
 Points = Sequence[tuple[float, float]]
 _WIDTH: Final = 640
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 14, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 22, 14, 44
 _COLOURS: Final = (  # light, dark
     ("#57606a", "#9aa4af"),
     ("#8250df", "#b392f0"),

@@ -18,11 +18,9 @@ def figures(results: Mapping[str, Json]) -> dict[str, list[Figure]]:
 
 def _e0(data: Json) -> list[Figure]:
     shares = measured.refused_shares(data)
-    curves = {
-        name: [(float(n), value.value * 100) for n, value in by.items()]
-        for name, by in shares.items()
-    }
-    curves["theory: 1 - 1/N"] = [(float(n), (1 - 1 / n) * 100) for n in shares["memory"]]
+    curves = {"theory: 1 - 1/N": [(float(n), (1 - 1 / n) * 100) for n in shares["memory"]]}
+    for name, by in shares.items():
+        curves[name] = [(float(n), value.value * 100) for n, value in by.items()]
     svg = drawing.lines(
         curves, Axis("replicas behind a round-robin load balancer"), Axis("401, %", high=100)
     )
