@@ -87,7 +87,9 @@ def query(parameters: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def form(parameters: dict[str, dict[str, Any]], example: dict[str, str]) -> dict[str, Any]:
+def form(
+    parameters: dict[str, dict[str, Any]], example: dict[str, str], *, required: bool = True
+) -> dict[str, Any]:
     """Return these as the fields of a form."""
     schema = {
         "type": "object",
@@ -97,7 +99,7 @@ def form(parameters: dict[str, dict[str, Any]], example: dict[str, str]) -> dict
         "properties": parameters,
     }
     content = {MEDIA_TYPE: {"schema": schema, "example": example}}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 QUERY: Final = query(_PARAMETERS)

@@ -98,7 +98,9 @@ async def userinfo(request: Request) -> Response:
     response_class=Response,
     responses={**_RESPONSES, **refusals(ContentTooLarge)},
     dependencies=[_BEARER],
-    openapi_extra=form({"access_token": text("Instead of the header (RFC 6750 §2.2).")}, {}),
+    openapi_extra=form(
+        {"access_token": text("Instead of the header (RFC 6750 §2.2).")}, {}, required=False
+    ),
 )
 async def userinfo_by_form(request: Request) -> Response:
     """Do the same for an access token in the header or in the form (OIDC Core §5.3.1)."""

@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from stack.layout import NOTHING
 from stack.stack import Stack
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -17,7 +16,7 @@ PHASES = "examples,coverage,fuzzing,stateful"
 
 
 async def assert_true(
-    url: str, *credentials: str, folder: Path, environment: Mapping[str, str] = NOTHING
+    url: str, *credentials: str, folder: Path, environment: Mapping[str, str]
 ) -> None:
     """Let schemathesis look for an answer that the document does not allow, the same every time."""
     async with httpx.AsyncClient(trust_env=False) as http:
@@ -39,15 +38,20 @@ async def assert_true(
         pytest.fail(said, pytrace=False)
 
 
+@pytest.fixture
+def environment(system: Stack, openid_token: str) -> dict[str, str]:
+    """What the configuration names."""
+    return {**system.demo, "ACCESS_TOKEN": openid_token}
+
+
 async def test_the_auth_services_document_is_true(
-    system: Stack, openid_token: str, tmp_path: Path
+    system: Stack, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    environment = {**system.demo, "ACCESS_TOKEN": openid_token}
     await assert_true(system.auth_url, folder=tmp_path, environment=environment)
 
 
 async def test_the_resource_services_document_is_true(
-    system: Stack, token: str, tmp_path: Path
+    system: Stack, environment: dict[str, str], token: str, tmp_path: Path
 ) -> None:
     bearer = f"Authorization: Bearer {token}"
-    await assert_true(system.api_url, "--header", bearer, folder=tmp_path)
+    await assert_true(system.api_url, "--header", bearer, folder=tmp_path, environment=environment)
