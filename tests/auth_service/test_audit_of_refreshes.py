@@ -163,9 +163,11 @@ async def test_a_token_that_the_database_does_not_know_is_recorded_all_the_same(
 async def test_who_is_disabled_between_authentication_and_redemption_gets_nothing(
     issuer: Any, table: str
 ) -> None:
-    read = issuer.server.refresh_tokens.read((await issuer.log_in())["refresh_token"])
+    refresh_token = (await issuer.log_in())["refresh_token"]
+    family_id, generation = issuer.server.refresh_tokens.read(refresh_token)
     now = issuer.server.time()
-    token = Presented(*read, "web", now, now, now - timedelta(days=1), now - timedelta(days=1))
+    yesterday = now - timedelta(days=1)
+    token = Presented(family_id, generation, "web", now, now, yesterday, yesterday)
     await issuer.server.db.execute(f"UPDATE {table} SET disabled_at = now()")  # noqa: S608
     db = issuer.server.db
     assert await redemptions.redeem(db, token, frozenset(), "unused") is None
