@@ -114,7 +114,7 @@ def _claims(found: list[Finding]) -> Table:
             f"{one.claim}: {one.title}",
             one.expected,
             one.found,
-            Cell("as expected", "good") if one.agrees else Cell("otherwise", "bad"),
+            Cell(one.verdict, "good" if one.agrees and one.numbers else "bad"),
             f'`make lab ARGS="--only {one.experiment}"`',
         ]
         for one in found
@@ -123,16 +123,17 @@ def _claims(found: list[Finding]) -> Table:
 
 
 def _contradictions(found: list[Finding]) -> list[Block]:
-    others = [one for one in found if not one.agrees]
-    if not others:
-        return [Paragraph("Nothing came out otherwise than expected.")]
-    names = ", ".join(f"**{one.claim}** ({one.title.lower()})" for one in others)
-    return [
-        Paragraph(
-            f"Otherwise than expected before the run: {names}. The column `measured` holds what"
-            " was found; it stands, not the expectation."
-        )
-    ]
+    """Say plainly what came out otherwise."""
+    contradicted = [one for one in found if not one.agrees]
+    shifted = [one for one in found if one.agrees and not one.numbers]
+    said: list[Block] = []
+    for words, some in (
+        ("Contradicts what was expected before the run", contradicted),
+        ("Holds, but with other numbers than expected", shifted),
+    ):
+        names = "; ".join(f"**{one.claim}**, {one.title[0].lower()}{one.title[1:]}" for one in some)
+        said.append(Paragraph(f"{words}: {names or 'nothing'}."))
+    return [*said, Paragraph("The column `measured` stands, not the expectation.")]
 
 
 def _faults(data: Json, drawn: list[Figure]) -> list[Block]:
