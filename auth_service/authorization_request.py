@@ -30,6 +30,14 @@ from shared.errors import InvalidRequest, InvalidScope, OAuthError, Unauthorized
 
 GRANT_TYPE: Final = "authorization_code"
 Prompt = Literal["none", "login", "consent", "select_account"]
+# What is kept while a person logs in: nothing that means nothing here.
+NAMES: Final = frozenset(
+    {
+        *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"),
+        *("code_challenge", "code_challenge_method", "prompt", "max_age", "id_token_hint"),
+        *("login_hint", "acr_values", "claims", "ui_locales", "resource"),
+    }
+)
 PROMPTS: Final = frozenset(get_args(Prompt))
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _CLIENT_ID: Final = 1024  # characters

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Request, Response
 
 from auth_service import authorization, authorization_request
 from auth_service.authorization import Step
-from auth_service.authorization_request import AuthorizationRequest
+from auth_service.authorization_request import NAMES, AuthorizationRequest
 from auth_service.endpoints import authorize_document, browser, server_of
 from auth_service.endpoints.browser import Browser, PageRoute, StaleRequest
 from auth_service.parameters import Parameters, check_media_type
+from auth_service.server import AuthorizationServer
 from auth_service.store import authorization_requests
 from auth_service.store.authorization_requests import WaitingRequest
 from auth_service.store.sessions import Session
@@ -50,7 +51,7 @@ async def authorize(request: Request) -> Response:
         return browser.send(
             request, await authorization.grant(server, server.db, asked, visitor.session)
         )
-    waiting = await authorization_requests.add(server.db, parameters, server.time())
+    waiting = await _wait(server, parameters)
     return _show(request, step, waiting, visitor)
 
 
@@ -72,7 +73,7 @@ async def authorize_by_form(request: Request) -> Response:
     check_media_type(request.headers.get("content-type"))
     parameters = Parameters.parse(await bodies.read(request))
     await authorization_request.read(server, parameters)
-    waiting = await authorization_requests.add(server.db, parameters, server.time())
+    waiting = await _wait(server, parameters)
     return browser.see_other(f"{server.settings.issuer}{PATH}/continue?{_query(waiting)}")
 
 
@@ -93,6 +94,11 @@ async def continue_(request: Request) -> Response:
     if step is Step.NOTHING and visitor.session is not None:
         return await _answer(request, waiting, asked, visitor.session)
     return _show(request, step, waiting, visitor)
+
+
+async def _wait(server: AuthorizationServer, parameters: Parameters) -> WaitingRequest:
+    kept = {name: value for name, value in parameters.items() if name in NAMES}
+    return await authorization_requests.add(server.db, kept, server.time())
 
 
 async def _answer(

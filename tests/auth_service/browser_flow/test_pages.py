@@ -66,6 +66,7 @@ async def test_over_https_the_cookie_is_bound_to_the_host(start: Any) -> None:
         page = await issuer.http.get("/login?next=/account", headers=HTML)
         name, cookie = cookie_of(page)
         assert name == "__Host-sealgate"
+        assert page.headers["strict-transport-security"] == "max-age=31536000"
         assert (cookie["httponly"], cookie["secure"], cookie["path"]) == (True, True, "/")
 
 
