@@ -78,7 +78,7 @@ def _rotation(ring: Ring, settings: Settings) -> tuple[datetime | None, str]:
             f"only `keys rotate` does it (AUTH_KEY_ROTATION_PERIOD is 0), from {shown(possible)}",
         )
     if due > possible:
-        return due, f"the active key has signed for {settings.key_rotation_period} s"
+        return due, f"then the active key has signed for {settings.key_rotation_period} s"
     return due, "then every verifier knows the next key"
 
 
@@ -116,17 +116,19 @@ def broken_by_revocation(
     if worth <= now:
         yield f"Every token under {key.kid} has expired: none is refused because of this."
         return
-    bound = max(_max_age(ring, now), settings.jwks_max_age)
     yield (
-        f"Every token under {key.kid} becomes worthless: until {shown(worth)} "
-        f"({_seconds(worth - now)} s) some would have been good. Clients have to get new ones."
+        f"Everything under {key.kid} becomes worthless: tokens and status lists that would have "
+        f"been good, some of them until {shown(worth)} ({_seconds(worth - now)} s). Clients have "
+        "to get new tokens."
     )
+    max_age = max(_max_age(ring, now), settings.jwks_max_age)
+    bound = max_age + SETTLE
     yield (
-        f"Verifiers refuse them as soon as they fetch the keys again, and accept them until then. "
-        f"Whoever obeys Cache-Control has fetched within {bound} s (the JWKS max-age), by "
-        f"{shown(now + timedelta(seconds=bound))}; Sealgate's replicas within "
-        f"{_replicas_forget(bound)}. A replica that cannot reach the issuer accepts them for up "
-        f"to {_STALE} s after its last fetch."
+        "Verifiers refuse it as soon as they fetch the keys again, and accept it until then. "
+        f"Whoever obeys Cache-Control has fetched within {bound} s (the JWKS max-age, and {SETTLE} "
+        f"s for the issuers to follow), by {shown(now + timedelta(seconds=bound))}; Sealgate's "
+        f"replicas within {_replicas_forget(max_age)}. A replica that cannot reach the issuer "
+        f"accepts it for up to {_STALE} s after its last fetch."
     )
     if key.state == "active":
         yield (
@@ -135,10 +137,10 @@ def broken_by_revocation(
         )
 
 
-def _replicas_forget(bound: int) -> str:
-    life = min(max(bound, _SHORTEST_LIFE), _LONGEST_LIFE)
-    least = " (or less: RESOURCE_JWKS_SHORTEST_LIFE)" if bound < _SHORTEST_LIFE else ""
-    return f"{round(_REFRESHED_AT * life)} s{least}"
+def _replicas_forget(max_age: int) -> str:
+    life = min(max(max_age, _SHORTEST_LIFE), _LONGEST_LIFE)
+    least = " (or less: RESOURCE_JWKS_SHORTEST_LIFE)" if max_age < _SHORTEST_LIFE else ""
+    return f"{round(_REFRESHED_AT * life) + SETTLE} s{least}"
 
 
 def _max_age(ring: Ring, now: datetime) -> int:

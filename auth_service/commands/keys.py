@@ -1,6 +1,7 @@
 """`keys`: list, plan, rotate, revoke, remove, rewrap."""
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
@@ -23,6 +24,7 @@ from auth_service.store.signing_keys import StoredKey
 app = typer.Typer(help="The keys that sign tokens.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+_DASHES = {"ignore_unknown_options": True}  # one key name in 64 begins with a dash
 Kid = Annotated[str, typer.Argument(help="The key's name, as `keys list` shows it.")]
 
 
@@ -94,7 +96,7 @@ def rotate(
     _show(key_schedule.present(_stepping(work)), as_json=as_json)
 
 
-@app.command()
+@app.command(context_settings=_DASHES)
 def revoke(kid: Kid, yes: Yes = False, as_json: AsJson = False) -> None:
     """Take a key out of the JWKS at once, and for good; if it signs, the next one takes over."""
 
@@ -111,7 +113,7 @@ def revoke(kid: Kid, yes: Yes = False, as_json: AsJson = False) -> None:
     _show(key_schedule.present(_stepping(work)), as_json=as_json)
 
 
-@app.command()
+@app.command(context_settings=_DASHES)
 def remove(kid: Kid, as_json: AsJson = False) -> None:
     """Remove a retired key that no token needs; the issuers do it by themselves."""
 
@@ -164,11 +166,13 @@ def _confirm(breaks: Iterable[str], *, yes: bool) -> None:
         typer.echo(f"- {line}", err=True)
     if yes:
         return
-    try:
-        agreed = typer.confirm("Do it?", err=True)
-    except typer.Abort:
+    # Not by typer.confirm: that writes to standard output, which may be read as JSON.
+    typer.echo("Do it? [y/N] ", err=True, nl=False)
+    answer = sys.stdin.readline()
+    if not answer:
+        typer.echo(err=True)
         refuse("nobody to ask: nothing was done (--yes does it)")
-    if not agreed:
+    if answer.strip().lower() not in ("y", "yes"):
         refuse("nothing was done")
 
 

@@ -1,8 +1,11 @@
 """Fixtures: the auth service in process, over a real PostgreSQL, with a clock that we set."""
 
+import asyncio
 import base64
 import hashlib
+import os
 import secrets
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -20,6 +23,7 @@ from auth_service.settings import Settings
 from auth_service.store import clients
 from auth_service.store.clients import Client
 
+REPOSITORY = Path(__file__).parent.parent.parent
 PASSWORD = "correct horse battery staple"
 SECRET = "s3cret-of-the-batch-client"
 
@@ -155,3 +159,28 @@ async def _add(
         disabled_at=None,
     )
     assert await clients.add(server.db, client)
+
+
+@pytest.fixture
+def run(auth_database_url: str, key_encryption_key_file: Path) -> Any:
+    """Run an admin command as a person or a script does: exit code, output and errors."""
+
+    async def run(*words: str, stdin: str = "", **environment: str) -> tuple[int, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "auth_service", *words),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=REPOSITORY,
+            env={
+                "PATH": os.environ["PATH"],
+                "AUTH_DATABASE_URL": auth_database_url,
+                "AUTH_KEY_ENCRYPTION_KEY_FILE": str(key_encryption_key_file),
+                **environment,
+            },
+        )
+        output, errors = await process.communicate(stdin.encode())
+        assert process.returncode is not None
+        return process.returncode, output.decode(), errors.decode()
+
+    return run

@@ -1,39 +1,10 @@
 """The admin commands, as a person and a script run them."""
 
-import asyncio
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-REPOSITORY = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture
-def run(auth_database_url: str, key_encryption_key_file: Path) -> Any:
-    async def run(*words: str, stdin: str = "", **environment: str) -> tuple[int, str, str]:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "auth_service", *words),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=REPOSITORY,
-            env={
-                "PATH": os.environ["PATH"],
-                "AUTH_DATABASE_URL": auth_database_url,
-                "AUTH_KEY_ENCRYPTION_KEY_FILE": str(key_encryption_key_file),
-                **environment,
-            },
-        )
-        output, errors = await process.communicate(stdin.encode())
-        assert process.returncode is not None
-        return process.returncode, output.decode(), errors.decode()
-
-    return run
-
 
 CLIENT = ("clients", "create", "batch", "--name", "Batch", "--grant", "client_credentials")
 SCOPE = ("--scope", "notes:read notes:write")
@@ -84,19 +55,6 @@ async def test_users_and_clients_are_disabled_and_enabled(run: Any) -> None:
         for verb, disabled in (("disable", True), ("disable", True), ("enable", False)):
             code, output, _ = await run(noun, verb, name, "--json")
             assert (code, json.loads(output)[0]["disabled"]) == (0, disabled)
-
-
-async def test_keys_are_listed_and_a_rotation_that_comes_too_early_says_when(run: Any) -> None:
-    short = {"AUTH_JWKS_MAX_AGE": "2"}
-    code, output, _ = await run("keys", "list", "--json", **short)
-    assert (code, [key["state"] for key in json.loads(output)]) == (0, ["active", "published"])
-    code, _, errors = await run("keys", "rotate", **short)
-    assert code == 1
-    assert "verifiers may not know the next key yet; possible from 2" in errors
-    await asyncio.sleep(4)
-    code, output, _ = await run("keys", "rotate", "--json", **short)
-    assert code == 0
-    assert [key["state"] for key in json.loads(output)] == ["retired", "active", "published"]
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def test_the_plan_says_of_each_key_what_comes_next_when_and_why() -> None:
     assert planned.keys[0].why == (
         "then the last token under it (life 600 s, leeway 30 s) has been refused for 300 s"
     )
-    assert planned.keys[1].why == "the active key has signed for 2592000 s"
+    assert planned.keys[1].why == "then the active key has signed for 2592000 s"
     assert planned.rotation == (
         "refused: verifiers may not know the next key yet; possible from 2027-01-15T00:10:00+00:00"
     )
@@ -217,8 +217,11 @@ def test_an_emergency_says_who_may_refuse_what_and_for_how_long() -> None:
 def test_a_revocation_says_what_becomes_worthless_and_when_all_have_forgotten_the_key() -> None:
     worthless, forgotten, hangs = broken_by_revocation(RING, RING[1], at(0), settings())
     assert "until 2027-01-15T00:10:30+00:00 (630 s)" in worthless
-    assert "within 300 s (the JWKS max-age), by 2027-01-15T00:05:00+00:00" in forgotten
-    assert "replicas within 240 s." in forgotten
+    assert (
+        "within 303 s (the JWKS max-age, and 3 s for the issuers to follow), by 2027-01-15T00:05:03"
+        in forgotten
+    )
+    assert "replicas within 243 s." in forgotten
     assert "10 s more" in hangs
     retired, _ = broken_by_revocation(RING, RING[0], at(30), settings())
     assert "(600 s)" in retired
@@ -232,10 +235,10 @@ def test_the_bound_is_the_longest_max_age_that_somebody_may_still_hold() -> None
     ring = (RING[0], replace(RING[1], jwks_max_age=3600), replace(RING[2], jwks_max_age=10))
     short = settings(jwks_max_age=10)
     _, early, _ = broken_by_revocation(ring, ring[1], at(7199), short)
-    assert "within 3600 s (the JWKS max-age)" in early
+    assert "within 3603 s (the JWKS max-age," in early
     _, late, _ = broken_by_revocation(ring, ring[1], at(7200), short)
-    assert "within 10 s (the JWKS max-age)" in late
-    assert "replicas within 48 s (or less: RESOURCE_JWKS_SHORTEST_LIFE)" in late
+    assert "within 13 s (the JWKS max-age," in late
+    assert "replicas within 51 s (or less: RESOURCE_JWKS_SHORTEST_LIFE)" in late
 
 
 def test_times_are_shown_in_whole_seconds_and_never_too_early() -> None:
