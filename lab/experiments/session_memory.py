@@ -3,9 +3,9 @@
 import asyncio
 import os
 import secrets
+import signal
 import sys
 import time
-from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -15,6 +15,8 @@ from lab.experiments import Experiment, Json
 from lab.laboratory import Laboratory
 from lab.schemes import Person, postgres, redis
 from lab.schemes.session_app import IDLE_TIMEOUT
+from stack.processes import REPOSITORY
+from stack.tether import tethered
 
 COUNTS: Final = (1_000, 10_000, 100_000, 1_000_000)
 _BATCH: Final = 10_000
@@ -76,7 +78,6 @@ async def _postgres(lab: Laboratory, person: Person, count: int) -> int:
 
 _FILL: Final = """
 import os, sys
-from pathlib import Path
 import msgspec
 from lab.schemes.sessions import Sessions
 from shared.access_token import AccessToken
@@ -93,17 +94,19 @@ print(resident() - before)
 
 async def _process(person: Person, count: int) -> int:
     """Return how much more memory a fresh process has resident; each session its own claims."""
+    command = [sys.executable, "-c", _FILL, str(count)]
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        _FILL,
-        str(count),
+        *tethered(command, signal.SIGKILL),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        cwd=Path(__file__).parent.parent.parent,
-        env={"PATH": os.defpath},
+        cwd=REPOSITORY,
+        env={"PATH": os.defpath, "PYTHONPATH": str(REPOSITORY)},
     )
-    output, _ = await process.communicate(msgspec.json.encode(person.claims))
+    try:
+        output, _ = await process.communicate(msgspec.json.encode(person.claims))
+    finally:
+        if process.returncode is None:
+            process.kill()
     return int(output)
 
 

@@ -67,7 +67,8 @@ class Sessions:
         self._sessions.pop(session_id, None)
 
     def _forget_idle(self, now: float) -> None:
-        for session_id, session in list(self._sessions.items()):
-            if now < session.idle_at:
+        while self._sessions:
+            longest_idle = next(iter(self._sessions))
+            if now < self._sessions[longest_idle].idle_at:
                 return  # all that follow were used later
-            del self._sessions[session_id]
+            del self._sessions[longest_idle]
