@@ -171,7 +171,7 @@ def _p3(data: Json) -> Finding:
         "A token does not care about distance",
         "P3",
         "ms of latency per ms of round trip: 0 for RS256, 1 for a store",
-        parts,
+        parts.replace("-0.00", "0.00"),
         agrees,
     )
 

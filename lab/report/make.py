@@ -90,8 +90,9 @@ _READING: Final = (
     "Read it so: `over none` is what authentication adds to an app that asks nobody. The knee is"
     " the number of replicas from which the store is the limit, by service demands, if the store"
     " has a machine like one replica's. `sticky` costs what `memory` costs; its second cookie is"
-    " the load balancer's. 'leaked config is' says who can be impersonated with what one replica"
-    " is told."
+    " the load balancer's. The time to the last 200 is of tokens that live 30 s, and the"
+    " verifier's leeway of 30 s more; C1 has longer ones. 'leaked config is' says who can be"
+    " impersonated with what one replica is told."
 )
 _MODEL: Final = (
     "Service demands D = U/X give the knee N* = (c_store / D_store) / (c_replica / D_app). Its"
@@ -124,6 +125,8 @@ def _claims(found: list[Finding]) -> Table:
 
 def _contradictions(found: list[Finding]) -> list[Block]:
     """Say plainly what came out otherwise."""
+    if not found:
+        return []
     contradicted = [one for one in found if not one.agrees]
     shifted = [one for one in found if one.agrees and not one.numbers]
     said: list[Block] = []

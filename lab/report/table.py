@@ -110,7 +110,7 @@ def _distance(results: Results, name: str) -> list[str]:
         return [_MISSING] * 2
     data = results["P3"]["data"]
     tail = measured.latencies(data, 0.99)[name][0][1]
-    return [f"{tail:.0f} ms", f"{measured.slopes(data)[name].value:.2f}"]
+    return [f"{tail:.0f} ms", f"{measured.slopes(data)[name].value:.2f}".replace("-0.00", "0.00")]
 
 
 def _knee(results: Results, name: str) -> str:
@@ -126,7 +126,7 @@ def _knee(results: Results, name: str) -> str:
     knee = analysis.knee(
         app[subject].value, store[subject].value, store_capacity=1, replica_capacity=1
     )
-    return "none" if knee == float("inf") else f"{knee:.0f} (model)"
+    return "none" if knee == float("inf") else f"{knee:.2g} (model)"
 
 
 def _lag(results: Results, name: str) -> str:
