@@ -15,7 +15,10 @@ from resource_service.endpoints import metrics as metrics_page
 from resource_service.key_set_file import KeySetFile
 from resource_service.metrics import Metrics
 from resource_service.remote_key_set import RemoteKeySet
+from resource_service.remote_status_lists import RemoteStatusLists
 from resource_service.settings import Settings
+from resource_service.status_list import Policy
+from resource_service.status_list_file import StatusListFile
 from resource_service.store.database import Database
 from shared.access_token import AccessTokenVerifier
 from shared.http import documentation, errors, methods, openapi
@@ -61,11 +64,13 @@ class ResourceService(FastAPI):
 def create_app(settings: Settings, authenticator: Authenticator | None = None) -> FastAPI:
     """Build the application; another `authenticator` than the bearer token's needs no keys."""
     keys: RemoteKeySet | None = None
+    statuses: RemoteStatusLists | None = None
     if authenticator is None:
         keys = _remote_key_set(settings)
-        verifier = AccessTokenVerifier(keys, settings.issuer, settings.audience)
+        statuses = _remote_status_lists(settings, keys)
+        verifier = AccessTokenVerifier(keys, settings.issuer, settings.audience, statuses=statuses)
         authenticator = BearerAuthenticator(verifier)
-    metrics = Metrics(keys, authenticator)
+    metrics = Metrics(keys, authenticator, statuses)
     app = ResourceService(
         settings.replica,
         metrics.answers,
@@ -79,6 +84,7 @@ def create_app(settings: Settings, authenticator: Authenticator | None = None) -
     )
     app.state.settings = settings
     app.state.keys = keys
+    app.state.statuses = statuses
     app.state.metrics = metrics
     app.state.database = Database(
         settings.database_url.get_secret_value(), size=settings.database_pool_size
@@ -115,9 +121,26 @@ def _install(app: FastAPI, settings: Settings, authenticator: Authenticator) -> 
 def _remote_key_set(settings: Settings) -> RemoteKeySet:
     path = settings.jwks_file
     file = None if path is None else KeySetFile(path, settings.jwks_uri)
-    http = protection.key_set_client(settings.jwks_uri)
+    http = protection.issuer_client(settings.jwks_uri)
     return RemoteKeySet(
         http, settings.jwks_uri, file=file, shortest_life=settings.jwks_shortest_life
+    )
+
+
+def _remote_status_lists(settings: Settings, keys: RemoteKeySet) -> RemoteStatusLists | None:
+    if not settings.status_poll:
+        return None
+    path = settings.status_file
+    return RemoteStatusLists(
+        Policy(
+            protection.issuer_client(settings.issuer),
+            keys,
+            settings.issuer,
+            poll=settings.status_poll,
+            stale=settings.status_stale,
+        ),
+        aggregation_uri=settings.status_lists_uri,
+        file=None if path is None else StatusListFile(path, settings.issuer),
     )
 
 
@@ -127,5 +150,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         if app.state.keys is not None:
             await stack.enter_async_context(app.state.keys.kept_fresh())
+        if app.state.statuses is not None:
+            await stack.enter_async_context(app.state.statuses.kept_fresh())
         await stack.enter_async_context(app.state.database.opened())
         yield

@@ -2,20 +2,15 @@
 
 import json
 import logging
-import os
-import secrets
-import stat
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
+from resource_service import private_file
 from resource_service.jwks import MAXIMUM_OCTETS, Jwk, KeySetMembers, read_key_set
 
 _LOG = logging.getLogger(__name__)
-_WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
@@ -43,7 +38,7 @@ class KeySetFile:
         the future. How old is too old the caller says.
         """
         try:
-            return self._parse(self._read())
+            return self._parse(private_file.read(self._path, 2 * MAXIMUM_OCTETS))
         except FileNotFoundError:
             return None
         except (
@@ -64,26 +59,10 @@ class KeySetFile:
             "fetched_at": self._time_of_day(),
             "keys": jwks,
         }
-        unfinished = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}")
         try:
-            try:
-                _write(unfinished, json.dumps(document).encode())
-                unfinished.replace(self._path)
-            finally:
-                with suppress(FileNotFoundError):
-                    unfinished.unlink()
+            private_file.write(self._path, json.dumps(document).encode())
         except OSError as error:
             _LOG.warning("the key set file %s could not be written: %s", self._path, error)
-
-    def _read(self) -> bytes:
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_mode & _WRITABLE_BY_OTHERS:
-                raise ValueError("others may write it")
-            if status.st_uid not in {0, os.geteuid()}:
-                raise ValueError("it belongs to somebody else")
-            return file.read(2 * MAXIMUM_OCTETS)
 
     def _parse(self, content: bytes) -> SavedKeySet:
         document = json.loads(content)
@@ -93,11 +72,3 @@ class KeySetFile:
         if not age >= 0:
             raise ValueError("it is from the future")
         return SavedKeySet(read_key_set(json.dumps(document).encode()), age)
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -1,5 +1,6 @@
 """What Prometheus is told. Counted as plain integers, since that costs a request nothing."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -8,15 +9,22 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from resource_service.authenticator import Authenticator, BearerAuthenticator
 from resource_service.remote_key_set import RemoteKeySet
+from resource_service.remote_status_lists import RemoteStatusLists
 
 
 class Metrics(Collector):
     """Reads the counters of the parts when it is asked; each app has its own."""
 
-    def __init__(self, keys: RemoteKeySet | None, authenticator: Authenticator) -> None:
+    def __init__(
+        self,
+        keys: RemoteKeySet | None,
+        authenticator: Authenticator,
+        statuses: RemoteStatusLists | None = None,
+    ) -> None:
         self.answers: Counter[int] = Counter()  # by status code
         self.registry = CollectorRegistry()
         self._keys = keys
+        self._statuses = statuses
         self._authenticator = authenticator
         self.registry.register(self)
 
@@ -32,6 +40,8 @@ class Metrics(Collector):
             yield _verifications(self._authenticator)
         if self._keys is not None:
             yield from _key_set(self._keys)
+        if self._statuses is not None:
+            yield from _status_lists(self._statuses)
 
 
 def _verifications(authenticator: BearerAuthenticator) -> Metric:
@@ -60,3 +70,20 @@ def _key_set(keys: RemoteKeySet) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "sealgate_jwks_usable", "1 if tokens can be verified, else 0.", value=int(keys.usable)
     )
+
+
+def _status_lists(statuses: RemoteStatusLists) -> Iterator[Metric]:
+    fetches = CounterMetricFamily(
+        "sealgate_status_list_fetches", "Polls of the issuer's status lists.", labels=["outcome"]
+    )
+    for outcome, number in sorted(statuses.fetches.items()):
+        fetches.add_metric([outcome], number)
+    yield fetches
+    ages = GaugeMetricFamily(
+        "sealgate_status_list_age_seconds",
+        "Since the issuer last confirmed the list; infinite if it never did.",
+        labels=["uri"],
+    )
+    for uri, age in statuses.ages.items():
+        ages.add_metric([uri], math.inf if age is None else age)
+    yield ages

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from resource_service.status_list import POLL, STALE
 from shared.settings import ServiceSettings
 
 _VISIBLE: Final = re.compile(r"[!-~]+")
@@ -26,6 +27,11 @@ class Settings(ServiceSettings):
     jwks_file: Path | None = None  # keeps the last good key set across a restart
     # Seconds: keys are kept no shorter, whatever max-age the issuer says.
     jwks_shortest_life: int = Field(default=60, ge=1, le=3600)
+    # Seconds between two polls of a status list; 0: none is followed, revocation is not seen.
+    status_poll: float = Field(default=POLL, ge=0, le=60)
+    status_stale: float = Field(default=STALE, ge=1, le=3600)  # seconds; then the gate closes
+    status_lists_uri: str = ""  # which lists there are; the issuer's /status-lists if empty
+    status_file: Path | None = None  # keeps the last good status lists across a restart
     database_url: SecretStr
     database_pool_size: int = Field(default=10, ge=1, le=1000)
     host: str = "127.0.0.1"
@@ -51,13 +57,20 @@ class Settings(ServiceSettings):
         return {
             **values,
             "jwks_uri": values.get("jwks_uri") or f"{issuer}/.well-known/jwks.json",
+            "status_lists_uri": values.get("status_lists_uri") or f"{issuer}/status-lists",
             "replica": values.get("replica") or f"{socket.gethostname()}:{port}",
         }
 
-    @field_validator("jwks_uri")
+    @field_validator("jwks_uri", "status_lists_uri")
     @classmethod
-    def _jwks_uri(cls, value: str) -> str:
+    def _uri(cls, value: str) -> str:
         return check_url(value)
+
+    @model_validator(mode="after")
+    def _outlasts_a_poll(self) -> "Settings":
+        if self.status_stale <= self.status_poll:
+            raise ValueError("STATUS_STALE must be more than STATUS_POLL")
+        return self
 
 
 def check_url(value: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from shared import jose_header, jws
 from shared.errors import InvalidToken
-from shared.status_list import Status
+from shared.status_list import Reference, Status
 
 TYPE: Final = "at+jwt"
 MAXIMUM_LENGTH: Final = 8192  # characters
@@ -40,12 +40,15 @@ class Refusal(StrEnum):
     EXPIRED = "the token has expired"
     FROM_THE_FUTURE = "the token was issued in the future"
     NOT_YET_VALID = "the token is not valid yet"
+    REVOKED = "the token was revoked"
+    NO_STATUS = "the token's status leads nowhere"
 
 
-class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
+class AccessToken(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The claims of a verified access token (RFC 9068 §2.2); dates are in seconds since 1970.
 
     Immutable, since one object may serve many requests. `cnf` is None in every verified token.
+    `gc=False`: what is read from JSON has no cycles, and is spared the collector.
     """
 
     iss: str
@@ -75,8 +78,9 @@ def _scope(value: str) -> frozenset[str]:
     return frozenset(value.split(" ")) - {""}
 
 
-# A verified token, the key that signed it, and from when until when it is good by our clock.
-_Verified: TypeAlias = tuple[AccessToken, jws.VerificationKey, int, int]
+# A verified token, the key that signed it, from when until when it is good by our clock, and
+# where its status is found if that is to be checked.
+_Verified: TypeAlias = tuple[AccessToken, jws.VerificationKey, int, int, Reference | None]
 
 
 class KeySet(Protocol):
@@ -94,12 +98,32 @@ class KeySet(Protocol):
         ...
 
 
+class Statuses(Protocol):
+    """Where it is found whether a token was revoked: the issuer's status lists."""
+
+    def is_revoked(self, reference: Reference) -> bool | None:
+        """Tell by a list at hand that is fresh enough; None if there is none. Never waits."""
+        ...
+
+    async def look_up(self, reference: Reference) -> bool:
+        """Tell whether a token was revoked; may fetch the list.
+
+        Raises `InvalidToken` for a reference that leads nowhere, `TemporarilyUnavailable` when
+        the list is out of reach or too old, so that it cannot know.
+        """
+        ...
+
+
 class AccessTokenVerifier:
     """Verifies access tokens of one issuer for one audience (RFC 9068 §4).
 
     A token seen before is not parsed again: up to `remember` verified tokens are kept, and on
-    every hit the dates and the key are checked anew. Only verified tokens are ever kept, so
-    forgeries cannot push good ones out. For one event loop: not for use by several threads.
+    every hit the dates, the key and the status are checked anew. Only verified tokens are ever
+    kept, so forgeries cannot push good ones out. For one event loop: not for use by several
+    threads.
+
+    The status is checked last (draft-ietf-oauth-status-list §8.3), and only with `statuses`. A
+    token without a `status` claim is accepted: not every issuer has status lists.
 
     Repeated members: in the header they are refused; in the claims, which the issuer signed,
     the last one counts (both are allowed by RFC 7519 §4). `typ` is compared without regard to
@@ -108,8 +132,8 @@ class AccessTokenVerifier:
     `cnf` (RFC 7800) is no bearer token and refused, since the binding is not checked here.
 
     Not checked here: the scope (that is the resource's business); whether `jti` was used
-    before (a bearer token may be used until it expires); whether the token was revoked; that
-    claims we do not read have a sensible type.
+    before (a bearer token may be used until it expires); that claims we do not read have a
+    sensible type.
     """
 
     def __init__(
@@ -118,6 +142,7 @@ class AccessTokenVerifier:
         issuer: str,
         audience: str,
         *,
+        statuses: Statuses | None = None,
         leeway: int = LEEWAY,
         remember: int = 4096,
         now: Callable[[], float] = time.time,
@@ -126,6 +151,8 @@ class AccessTokenVerifier:
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
+        self._statuses = statuses
+        self._is_revoked = _never_asked if statuses is None else statuses.is_revoked
         self._leeway = leeway
         self._remember = remember
         self._now = now
@@ -136,17 +163,19 @@ class AccessTokenVerifier:
     async def verify(self, token: str) -> AccessToken:
         """Return the token's claims.
 
-        Raises `InvalidToken` for a bad token, `TemporarilyUnavailable` when the keys are out
-        of reach so that good and bad cannot be told apart.
+        Raises `InvalidToken` for a bad token, `TemporarilyUnavailable` when the keys or the
+        status are out of reach so that good and bad cannot be told apart.
         """
         if len(token) > MAXIMUM_LENGTH:  # before all else: to look it up is to read it whole
             raise InvalidToken(Refusal.TOO_LONG)
         seen = self._verified.get(token)
         if seen is not None:
-            access_token, key, begins, ends = seen
+            access_token, key, begins, ends, reference = seen
             if self._keys.trusted(key.kid) is key:
                 if not begins <= self._now() < ends:
                     self._check_dates(access_token)
+                if reference is not None and self._is_revoked(reference) is not False:
+                    await self._check_status(reference)
                 return access_token
         return await self._verify_in_full(token)
 
@@ -168,7 +197,12 @@ class AccessTokenVerifier:
         except (ValueError, RecursionError) as error:
             raise InvalidToken(Refusal.MALFORMED_CLAIMS, reason=str(error)) from error
         self._check_claims(access_token)
-        self._keep(token, access_token, header, key)
+        reference = None
+        if self._statuses is not None and access_token.status is not None:
+            reference = access_token.status.status_list
+            if self._is_revoked(reference) is not False:
+                await self._check_status(reference)
+        self._keep(token, access_token, header, key, reference)
         return access_token
 
     def _check_claims(self, claims: AccessToken) -> None:
@@ -193,15 +227,33 @@ class AccessTokenVerifier:
         if claims.nbf is not None and now < claims.nbf - self._leeway:
             raise InvalidToken(Refusal.NOT_YET_VALID, reason=f"nbf {claims.nbf}")
 
+    async def _check_status(self, reference: Reference) -> None:
+        """Say why a token is not good whose status is not known to be."""
+        assert self._statuses is not None  # noqa: S101 - else there is nothing to check
+        revoked = self._is_revoked(reference)
+        if revoked is None:
+            revoked = await self._statuses.look_up(reference)
+        if revoked:
+            raise InvalidToken(Refusal.REVOKED)
+
     def _keep(
-        self, token: str, access_token: AccessToken, header: bytes, key: jws.VerificationKey
+        self,
+        token: str,
+        access_token: AccessToken,
+        header: bytes,
+        key: jws.VerificationKey,
+        reference: Reference | None,
     ) -> None:
         if header not in self._kids:
             _remember(self._kids, header, key.kid, at_most=_HEADERS_REMEMBERED)
         begins = max(access_token.iat, access_token.nbf or 0) - self._leeway
         ends = access_token.exp + self._leeway
-        verified = (access_token, key, begins, ends)
+        verified = (access_token, key, begins, ends, reference)
         _remember(self._verified, token, verified, at_most=self._remember)
+
+
+def _never_asked(_reference: Reference) -> bool | None:
+    return None
 
 
 def _remember(known: dict[K, V], name: K, value: V, *, at_most: int) -> None:

@@ -23,14 +23,14 @@ Index = Annotated[int, msgspec.Meta(ge=0, lt=8 * MAXIMUM_OCTETS)]
 NumericDate = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # seconds since 1970, whole ones
 
 
-class Reference(msgspec.Struct, frozen=True):
+class Reference(msgspec.Struct, frozen=True, gc=False):
     """Where the status of a token is found: the list, and the entry in it (§6.2)."""
 
     idx: Index
     uri: Uri
 
 
-class Status(msgspec.Struct, frozen=True):
+class Status(msgspec.Struct, frozen=True, gc=False):
     """The `status` claim (§6.1). Of other mechanisms than the status list nothing is known here."""
 
     status_list: Reference

@@ -194,6 +194,7 @@ class Stack:
             "RESOURCE_REPLICA": name,
             "RESOURCE_DATABASE_URL": self.databases.resource_url,
             "RESOURCE_JWKS_FILE": str(self.state.key_sets / f"{name}.json"),
+            "RESOURCE_STATUS_FILE": str(self.state.key_sets / f"{name}-status-lists.json"),
             "RESOURCE_DOCS_CLIENT_ID": self.demo["DEMO_PUBLIC_CLIENT_ID"],
             **self._resource_settings(),
         }

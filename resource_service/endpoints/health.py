@@ -23,12 +23,21 @@ class Liveness(BaseModel):
 
 
 class Readiness(BaseModel):
-    """The replica can tell good tokens from bad ones; how old its keys are, in seconds."""
+    """The replica can tell good tokens from bad ones; how old its keys and lists are, in seconds.
+
+    A status list without an age could not be had yet.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"status": "ready", "replica": "host:8081", "keys_age": 12.5, "database": "ready"}
+                {
+                    "status": "ready",
+                    "replica": "host:8081",
+                    "keys_age": 12.5,
+                    "status_lists": {"http://127.0.0.1:8000/status-lists/0": 2.5},
+                    "database": "ready",
+                }
             ]
         }
     )
@@ -36,6 +45,7 @@ class Readiness(BaseModel):
     status: Literal["ready"] = "ready"
     replica: str
     keys_age: float | None
+    status_lists: dict[str, float | None]
     database: State
 
 
@@ -60,7 +70,8 @@ async def ready(request: Request) -> Readiness:
     """Return 200 as long as there are usable keys; if there are none, send requests elsewhere.
 
     The state of the database, as last seen, does not count: without it `/notes` answers 503
-    and all else goes on. Nothing is asked for this answer, neither issuer nor database.
+    and all else goes on. Nor does the age of a status list: where one is too old every replica's
+    is, and there is no elsewhere. Nothing is asked for this answer, neither issuer nor database.
     """
     state = request.app.state
     keys: RemoteKeySet | None = state.keys
@@ -69,5 +80,6 @@ async def ready(request: Request) -> Readiness:
     return Readiness(
         replica=state.settings.replica,
         keys_age=keys.age if keys is not None else None,
+        status_lists={} if state.statuses is None else state.statuses.ages,
         database=state.database.state,
     )

@@ -1,4 +1,4 @@
-"""A clock for the key set cache, so that its tests need no sleeping."""
+"""A clock for what is fetched again and again, so that its tests need no sleeping."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from resource_service.remote_key_set import RemoteKeySet
 
 MakeKeySet = Callable[..., RemoteKeySet]
-FETCH = "fetch the JWKS"
+FETCHES = {"fetch the JWKS", "fetch a status list", "find the status lists"}
 
 
 class Clock:
@@ -44,6 +44,6 @@ class Timer:
 
 async def fetched() -> None:
     """Wait until no fetch is under way."""
-    fetches = [task for task in asyncio.all_tasks() if task.get_name() == FETCH]
+    fetches = [task for task in asyncio.all_tasks() if task.get_name() in FETCHES]
     if fetches:
         await asyncio.wait(fetches, timeout=5)

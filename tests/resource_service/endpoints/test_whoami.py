@@ -298,4 +298,4 @@ async def test_readiness_tells_the_age_of_the_keys_and_the_state_of_the_database
     ready = (await http.get("/health/ready")).json()
     assert 0 <= ready.pop("keys_age") < 10
     assert ready.pop("database") in {"starting", "unreachable"}
-    assert ready == {"status": "ready", "replica": "replica-1"}
+    assert ready == {"status": "ready", "replica": "replica-1", "status_lists": {}}
