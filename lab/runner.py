@@ -18,12 +18,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lab import experiments, results
 from lab.bench.measure import LOAD_CORE
-from lab.client import Client, NoAnswer
+from lab.client import Client
 from lab.experiments import Experiment, Json
-from lab.honesty import AcceptsForgeries
 from lab.laboratory import Laboratory
 from lab.stores import Stores, issuer_of
-from stack.errors import StackError
 from stack.layout import Ports, Settings
 from stack.stack import Stack
 
@@ -115,9 +113,9 @@ async def _run_all(console: Console, run_: Run, chosen: Sequence[Experiment]) ->
                 async with laboratory(experiment.auth, run_, experiment.id, step.say) as lab:
                     with _kept_to_one_core(experiment.alone):
                         data = await experiment.run(lab)
-            except (StackError, NoAnswer, AcceptsForgeries, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - one that breaks must not cost the others
                 failed.append(experiment.id)
-                console.print(f"[red]{experiment.id} could not be run: {error}[/]")
+                console.print(f"[red]{experiment.id} could not be run: {error!r}[/]")
             else:
                 run_.keep(experiment, began, started, data)
                 took = time.monotonic() - began

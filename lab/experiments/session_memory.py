@@ -78,6 +78,7 @@ async def _postgres(lab: Laboratory, person: Person, count: int) -> int:
 
 _FILL: Final = """
 import os, sys
+from pathlib import Path
 import msgspec
 from lab.schemes.sessions import Sessions
 from shared.access_token import AccessToken
