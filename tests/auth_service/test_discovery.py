@@ -179,13 +179,14 @@ async def test_health_says_live_and_ready(issuer: Any) -> None:
     assert (await issuer.http.get("/health/ready")).json() == {"status": "ready"}
 
 
-async def test_metrics_count_tokens_refusals_and_replays(issuer: Any) -> None:
+async def test_metrics_count_tokens_refusals_and_refreshes(issuer: Any) -> None:
     await issuer.token(grant_type="client_credentials")
     await issuer.token(grant_type="nonsense")
+    await issuer.refresh((await issuer.log_in())["refresh_token"])
     text = (await issuer.http.get("/metrics")).text
     assert 'sealgate_tokens_issued_total{grant_type="client_credentials"} 1.0' in text
     assert 'sealgate_refusals_total{error="unsupported_grant_type"} 1.0' in text
-    assert "sealgate_refresh_replays_total 0.0" in text
+    assert 'sealgate_refreshes_total{event="rotated"} 1.0' in text
 
 
 async def test_no_secret_is_logged(issuer: Any, caplog: pytest.LogCaptureFixture) -> None:
