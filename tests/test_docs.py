@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from auth_service.metrics import Metrics as AuthMetrics
 from auth_service.settings import Settings as AuthSettings
+from auth_service.store.audit_log import Event
 from resource_service.settings import Settings as ResourceSettings
 from shared import errors
 from shared.errors import OAuthError
@@ -53,6 +54,13 @@ def test_every_metric_is_documented(unstarted_app: FastAPI) -> None:
     }
     assert names
     assert {name for name in names if f"`{name}`" not in REFERENCE} == set()
+
+
+def test_every_event_of_the_audit_log_is_documented_as_it_is_meant_and_no_other() -> None:
+    text = (REPOSITORY / "docs/audit.md").read_text()
+    table = text.partition("| event | meaning |")[2].partition("\n\n")[0]
+    documented = re.findall(r"^\| `([^`]+)` \| (.+) \|$", table, re.MULTILINE)
+    assert documented == [(event.value, event.meaning) for event in Event]
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])

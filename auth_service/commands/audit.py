@@ -12,7 +12,7 @@ from auth_service import audit_story, store
 from auth_service.commands import load_settings, refuse, run, show, with_server
 from auth_service.server import AuthorizationServer
 from auth_service.settings import Settings
-from auth_service.store import audit_log, privileges, users
+from auth_service.store import audit_log, privileges, refresh_token_families, users
 from auth_service.store.audit_log import Entry, Event
 from auth_service.store.users import User
 
@@ -49,7 +49,9 @@ def list_entries(
 
 @app.command()
 def explain(
-    subject: Annotated[str, typer.Argument(help="A family id, a user name or a sub.")],
+    subject: Annotated[
+        str, typer.Argument(help="A log-in's family id or sid, a user name or a sub.")
+    ],
 ) -> None:
     """Tell in plain words why a log-in ended, or that it has not; times are in UTC."""
     for line in with_server(lambda server: _explain(server, subject)):
@@ -85,19 +87,26 @@ async def _retain(settings: Settings, kept: timedelta) -> int:
 
 
 async def _explain(server: AuthorizationServer, subject: str) -> list[str]:
-    family_id = _uuid(subject)
-    if family_id is not None:
-        rows = await audit_log.find(server.db, family_id=family_id)
-        if rows:
-            return await _log_in(server, rows)
+    identifier = _uuid(subject)
+    if identifier is not None:
+        families = await refresh_token_families.begun_in(server.db, identifier) or [identifier]
+        if lines := await _log_ins(server, families):
+            return lines
     user = await _user(server, subject)
     rows = await audit_log.find(server.db, sub=user.sub)
     families = list(dict.fromkeys(row.family_id for row in reversed(rows) if row.family_id))
-    lines = _account(user, rows, server.time())
+    account = _account(user, rows, server.time())
+    return [*account, "", *await _log_ins(server, families)]
+
+
+async def _log_ins(server: AuthorizationServer, families: Sequence[uuid.UUID]) -> list[str]:
+    """Tell the newest of these log-ins; empty if the log knows none of them."""
+    lines = []
     for family_id in families[:_LOG_INS]:
-        lines += ["", *await _log_in(server, await audit_log.find(server.db, family_id=family_id))]
+        if rows := await audit_log.find(server.db, family_id=family_id):
+            lines += [*await _log_in(server, rows), ""]
     if len(families) > _LOG_INS:
-        lines += ["", f"There are {len(families) - _LOG_INS} older log-ins."]
+        lines.append(f"There are {len(families) - _LOG_INS} older log-ins.")
     return lines
 
 
@@ -149,24 +158,26 @@ def _uuid(text: str) -> uuid.UUID | None:
 
 
 def _row(entry: Entry, *, as_json: bool) -> dict[str, Any]:
-    named = {
-        "sub": entry.sub,
-        "client_id": entry.client_id,
-        "family_id": entry.family_id,
-        "jti": entry.jti,
-        "kid": entry.kid,
-    }
+    """Return all of it for a script; for a person, what tells most and can be asked about."""
     if as_json:
-        texts = {name: None if value is None else str(value) for name, value in named.items()}
-        return {
-            "at": entry.at.isoformat(),
-            "event": entry.event,
-            **texts,
-            "detail": entry.detail,
+        identifiers = {
+            name: None if value is None else str(value)
+            for name, value in (
+                ("sub", entry.sub),
+                ("client_id", entry.client_id),
+                ("family_id", entry.family_id),
+                ("jti", entry.jti),
+                ("kid", entry.kid),
+            )
         }
-    about = [(name, value) for name, value in named.items() if value is not None]
+        at = entry.at.isoformat()
+        return {"at": at, "event": entry.event, **identifiers, "detail": entry.detail}
+    kinds = (("log-in", entry.family_id), ("user", entry.sub), ("key", entry.kid))
+    about = next((f"{kind} {value}" for kind, value in kinds if value is not None), "")
     return {
         "at": audit_story.at(entry.at),
         "event": entry.event,
-        "about": " ".join(f"{name}={value}" for name, value in (*about, *entry.detail.items())),
+        "client_id": entry.client_id,
+        "about": about,
+        "detail": " ".join(f"{name}={value}" for name, value in entry.detail.items()),
     }

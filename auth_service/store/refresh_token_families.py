@@ -145,6 +145,18 @@ async def find_by_status(db: Database, status_idx: int) -> Family | None:
     return None if row is None else family_of(row)
 
 
+async def begun_in(db: Database, session_id: uuid.UUID) -> list[uuid.UUID]:
+    """Return the ids of the logins that began in a browser's session, the newest first."""
+    rows = await db.fetch(
+        """
+        SELECT family_id FROM refresh_token_families
+        WHERE session_id = $1 ORDER BY created_at DESC
+        """,
+        session_id,
+    )
+    return [row["family_id"] for row in rows]
+
+
 async def revoke_family(db: Database, family_id: uuid.UUID, now: datetime) -> bool:
     """End one login, whose code came again; False if it has ended before."""
     return await _end("family_id = $3", db, now, "authorization code replayed", family_id)

@@ -1,9 +1,10 @@
 """What the audit log has of log-ins, tokens and log-outs in a browser."""
 
+import uuid
 from typing import Any
 
 from auth_service import audit_story
-from auth_service.store import audit_log
+from auth_service.store import audit_log, refresh_token_families
 from auth_service.store.audit_log import Entry
 from tests.auth_service.browser_flow.person import Person, claims_of
 
@@ -30,6 +31,16 @@ async def test_a_log_in_its_tokens_and_the_log_out_that_ends_them(app: Any, pers
     assert (ended.event, ended.detail) == ("revoked", {"reason": "logged out"})
     assert ended.family_id == issued.family_id
     assert "somebody logged out in the browser in which it began" in await story(app, issued)
+
+
+async def test_the_log_ins_of_a_browser_are_found_by_its_session(app: Any, person: Person) -> None:
+    for _ in range(2):
+        exchange = person.exchange(await person.code(scope="notes:read"))
+        tokens = (await app.token("app", **exchange)).json()
+    sid = claims_of(tokens["access_token"])["sid"]
+    families = await refresh_token_families.begun_in(app.server.db, uuid.UUID(sid))
+    issued = [entry for entry in await about_alice(app) if entry.event == "tokens issued"]
+    assert set(families) == {entry.family_id for entry in issued}
 
 
 async def test_a_wrong_password_on_the_page(app: Any, person: Person) -> None:
