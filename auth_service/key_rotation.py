@@ -70,7 +70,7 @@ class KeyRotation:
     async def bootstrap(self, db: Pool) -> None:
         """Make the first two keys, one active and the next, if the database has none."""
         async with self._change(db) as change:
-            if not change.ring:
+            if not key_schedule.present(change.ring):
                 kid = await self._publish(change)
                 await self._activate(change, kid)
                 await self._publish(change)

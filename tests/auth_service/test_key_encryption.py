@@ -12,6 +12,8 @@ from auth_service.key_encryption import KeyEncryptionKey, KeyEncryptionKeyRefuse
 from auth_service.key_rewrapping import rewrap
 from tests.auth_service.ring import kid_of_new_token, published, stored, turn
 
+MANUAL = Path(__file__).parent.parent.parent / "docs/operations-keys.md"
+
 
 def new_line() -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
@@ -256,3 +258,18 @@ async def test_with_both_lines_in_the_file_nobody_notices(
         assert await published(issuer) == kids
     async with start(key_encryption_key_file=new) as afterwards:
         assert await published(afterwards) == kids
+
+
+async def test_when_it_is_lost_the_statements_of_the_manual_make_a_new_beginning(
+    start: Any, issuer: Any, tmp_path: Path
+) -> None:
+    lost = await published(issuer)
+    refresh_token = (await issuer.log_in())["refresh_token"]
+    [statements] = re.findall(r"```sql\n(.*?)```", MANUAL.read_text(), re.DOTALL)
+    await issuer.server.db.execute(statements)
+    async with start(key_encryption_key_file=write(tmp_path / "new", new_line())) as again:
+        kids = await published(again)
+        assert len(kids) == 2
+        assert not set(kids) & set(lost)
+        assert await kid_of_new_token(again) == kids[0]
+        assert (await again.refresh(refresh_token)).json()["error"] == "invalid_grant"

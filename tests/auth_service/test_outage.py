@@ -129,6 +129,21 @@ async def test_a_restarted_database_costs_no_log_in(
     assert (await running.refresh(token)).status_code == 200
 
 
+async def test_after_a_restart_every_issuer_follows_a_rotation_within_seconds(
+    running: Any, start: Any, url: SecretStr, database: EmbeddedPostgres, clock: Any
+) -> None:
+    async with start(database_url=url) as other:
+        database.stop()
+        await asyncio.sleep(1.5)  # the ring is read in vain
+        database.start()
+        clock.seconds += 600
+        following = await running.server.rotation.rotate(running.server.db)
+        async with asyncio.timeout(5):
+            while other.server.keys.active_kid != following:  # noqa: ASYNC110 - as it is seen
+                await asyncio.sleep(0.05)
+        await wait_until(lambda: other.token(grant_type="client_credentials"))
+
+
 async def test_a_frozen_database_means_503_within_bounds_and_then_all_is_well(
     running: Any, database: EmbeddedPostgres
 ) -> None:
