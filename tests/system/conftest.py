@@ -30,12 +30,16 @@ StartRun = Callable[[Path], Run]
 
 @pytest.fixture
 def start_run() -> Iterator[StartRun]:
-    """Run the command in the foreground of nobody, on free ports, until it says that it is up."""
+    """Run the command in the foreground of nobody, on free ports, until it says that it is up.
+
+    A second run has the ports of the first one, as it has for a person.
+    """
     processes: list[subprocess.Popen[str]] = []
+    ports = Ports.free()
 
     def start(state: Path) -> Run:
         process = subprocess.Popen(
-            run_command(state, Ports.free()),
+            run_command(state, ports),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
