@@ -9,6 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.bench.measure import Ratio
+from lab.bench.revocation import Lag
+from lab.bench.status_lists import Octets
+from resource_service.status_list import POLL
+
+MAXIMUM_CHECK: Final = 1.0  # microseconds of CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +97,52 @@ def show(console: Console, measured: dict[str, Ratio]) -> None:
     console.print("Ratios measured in this run, median of the rounds.", table, sep="\n")
 
 
-def keep(file: Path, measured: dict[str, Ratio]) -> None:
-    """Write the medians as JSON."""
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """What revocation is worth, and what it costs; `check` is in microseconds per request."""
+
+    lag: Lag
+    check: float
+    octets: Octets
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every token was refused in time, and the check is as cheap as it must be."""
+        return self.lag.most <= self.lag.bound and self.check < MAXIMUM_CHECK
+
+
+def show_revocation(console: Console, revocation: Revocation) -> None:
+    """Print how long revoked tokens passed, and the size of lists."""
+    lag = revocation.lag
+    console.print(
+        f"\nFrom a revocation to the last 200, {lag.trials} trials on two replicas that poll every"
+        f" {POLL:g} s:\n  median {lag.median:.2f} s, {_coloured(lag.most, lag.bound)} s at most"
+        f" (must be ≤ {lag.bound:g}), {lag.least:.2f} s at least",
+        f"The check costs a request {_coloured(revocation.check, MAXIMUM_CHECK)} µs (must be"
+        f" < {MAXIMUM_CHECK:g}). Octets of a status list:",
+        sep="\n",
+        highlight=False,
+    )
+    table = Table("entries", box=None, pad_edge=False, header_style="bold")
+    for share in next(iter(revocation.octets.values())):
+        table.add_column(f"{share} revoked", justify="right")
+    for size, octets in revocation.octets.items():
+        table.add_row(f"{int(size):,}", *(f"{number:,}" for number in octets.values()))
+    console.print(table)
+
+
+def _coloured(value: float, bound: float) -> str:
+    return f"[{'green' if value <= bound else 'red'}]{value:.2f}[/]"
+
+
+def keep(file: Path, measured: dict[str, Ratio], revocation: Revocation) -> None:
+    """Write the medians as JSON, with what was found of revocation."""
     file.parent.mkdir(mode=0o700, exist_ok=True)
-    medians = {name: round(ratio.median, 4) for name, ratio in measured.items()}
-    file.write_text(json.dumps(medians, indent=2) + "\n")
+    kept: dict[str, object] = {name: round(ratio.median, 4) for name, ratio in measured.items()}
+    kept |= {
+        "revocation_lag_median_seconds": round(revocation.lag.median, 3),
+        "revocation_lag_max_seconds": round(revocation.lag.most, 3),
+        "status_check_microseconds": round(revocation.check, 3),
+        "status_list_bytes": revocation.octets,
+    }
+    file.write_text(json.dumps(kept, indent=2) + "\n")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lab.bench import figures, services, verification
+from lab.bench import figures, revocation, services, status_lists, verification
+from lab.bench.figures import Revocation
 from lab.bench.measure import LOAD_CORE, Ratio
 from stack.errors import StackError
 from stack.layout import Ports, Settings
@@ -27,19 +28,25 @@ def run(rounds: int, seconds: float) -> int:
         console.print("The bench needs Linux and two cores: one for the server, one for the load.")
         return 2
     try:
-        measured = asyncio.run(_measure(console, rounds, seconds))
+        measured, revoked = asyncio.run(_measure(console, rounds, seconds))
     except StackError as error:
         console.print(f"[red]{error}[/]")
         return 1
     figures.show(console, measured)
-    figures.keep(RESULTS, measured)
+    figures.show_revocation(console, revoked)
+    figures.keep(RESULTS, measured, revoked)
     console.print(f"Kept in {RESULTS}.")
-    return 0 if all(f.reached_by(measured[f.name].median) for f in figures.FIGURES) else 1
+    ratios = (f.reached_by(measured[f.name].median) for f in figures.FIGURES)
+    return 0 if all(ratios) and revoked.is_good else 1
 
 
-async def _measure(console: Console, rounds: int, seconds: float) -> dict[str, Ratio]:
+async def _measure(
+    console: Console, rounds: int, seconds: float
+) -> tuple[dict[str, Ratio], Revocation]:
     with console.status("verifying, in process") as status:
         measured = await verification.measure(rounds)
+        check = await status_lists.measure_check(rounds)
+        octets = await asyncio.to_thread(status_lists.measure_octets)
         status.update("starting a stack of our own")
         os.sched_setaffinity(0, {LOAD_CORE})  # and so everything that is started from here
         settings = Settings(auth=_AUTH, restart=False)
@@ -52,7 +59,16 @@ async def _measure(console: Console, rounds: int, seconds: float) -> dict[str, R
                 measured |= await services.measure_issuing(stack, auth, rounds, seconds)
                 status.update("logging in")
                 measured |= await services.measure_login(stack, auth, rounds, seconds)
-    return measured
+                status.update("revoking tokens, on two replicas")
+                lag = await _measure_revocation(stack)
+    return measured, Revocation(lag, check, octets)
+
+
+async def _measure_revocation(stack: Stack) -> revocation.Lag:
+    [port] = free_ports(1)
+    second = await stack.start_replica("replica-2", port)
+    await second.wait_until_ready()
+    return await revocation.measure(stack, [stack.ports.replicas[0], port])
 
 
 async def _measure_routes(
