@@ -18,6 +18,7 @@ FLOWS = [
     "get-token-with-password.sh",
     "read-jwks.sh",
     "refresh.sh",
+    "revoke.sh",
     "tamper.sh",
 ]
 
@@ -83,6 +84,12 @@ def test_a_token_with_one_character_changed_is_refused(system: Stack) -> None:
     assert lines[3].startswith("HTTP/1.1 401")
     assert re.fullmatch(r'(?i)www-authenticate: Bearer .*error="invalid_token".*', lines[4])
     assert json.loads(lines[5])["error"] == "invalid_token"
+
+
+def test_a_revoked_log_in_is_refused_by_both_replicas(system: Stack) -> None:
+    before, after = run("revoke.sh", system).splitlines()
+    assert before == "Before: 200"
+    assert re.match(r"Refused by both replicas after \d+ ms", after)
 
 
 def test_admin_commands_run_against_the_stack(system: Stack) -> None:
