@@ -16,14 +16,17 @@ from pydantic import SecretStr
 
 import auth_service.app
 import resource_service.app
+from auth_service import store
 from auth_service.settings import Settings as AuthSettings
+from auth_service.store import privileges
 from resource_service.settings import Settings as ResourceSettings
-from shared.database import migrate
+from shared.database import Connection, migrate
 from stack.layout import Ports, Settings
 from stack.postgres import EmbeddedPostgres
 from stack.stack import Stack
 
 REPOSITORY = Path(__file__).parent.parent
+AUTH_OWNER = "auth_owner"
 NO_DATABASE = SecretStr("postgresql://nobody@127.0.0.1:1/none")  # for what needs none
 # The data of a test is thrown away: no waiting for the disk.
 QUICK = {
@@ -61,21 +64,44 @@ async def system(state_folder: Path) -> AsyncIterator[Stack]:
 
 @pytest.fixture(scope="session")
 async def auth_template(postgres: EmbeddedPostgres) -> str:
-    """The name of a migrated database of the auth service, to make copies of."""
-    return await _template(postgres, "auth", REPOSITORY / "auth_service/store/migrations")
+    """The name of a migrated database of the auth service, to make copies of.
+
+    The service's role, of the same name, owns nothing: what it may not do, no test can.
+    """
+    url = await postgres.create_database("auth", owner=AUTH_OWNER, password=_password(AUTH_OWNER))
+    await postgres.create_guest("auth", role="auth", owner=AUTH_OWNER, password=_password("auth"))
+    async with store.connected(url) as connection:
+        await migrate(connection, store.MIGRATIONS)
+        await privileges.grant(connection, "auth")
+    return "auth"
 
 
 @pytest.fixture(scope="session")
 async def resource_template(postgres: EmbeddedPostgres) -> str:
     """The name of a migrated database of the resource service, to make copies of."""
-    return await _template(postgres, "resource", REPOSITORY / "resource_service/store/migrations")
+    password = _password("resource")
+    url = await postgres.create_database("resource", owner="resource", password=password)
+    connection = await asyncpg.connect(url)
+    await migrate(connection, REPOSITORY / "resource_service/store/migrations")
+    await connection.close()
+    return "resource"
 
 
 @pytest.fixture
 async def auth_database_url(postgres: EmbeddedPostgres, auth_template: str) -> AsyncIterator[str]:
-    """The address of a fresh, migrated, empty database of the auth service."""
-    async with _copy(postgres, auth_template) as url:
+    """The address of a fresh, migrated, empty database of the auth service, for its own role."""
+    async with _copy(postgres, auth_template, owner=AUTH_OWNER) as url:
         yield url
+
+
+@pytest.fixture
+async def auth_owner(
+    postgres: EmbeddedPostgres, auth_database_url: str
+) -> AsyncIterator[Connection]:
+    """A connection to the same database as its owner, for what the service may not do."""
+    name = auth_database_url.rpartition("/")[2]
+    async with store.connected(postgres.url(name, AUTH_OWNER, _password(AUTH_OWNER))) as connection:
+        yield connection
 
 
 @pytest.fixture
@@ -83,7 +109,7 @@ async def resource_database_url(
     postgres: EmbeddedPostgres, resource_template: str
 ) -> AsyncIterator[str]:
     """The address of a fresh, migrated, empty database of the resource service."""
-    async with _copy(postgres, resource_template) as url:
+    async with _copy(postgres, resource_template, owner=resource_template) as url:
         yield url
 
 
@@ -101,22 +127,14 @@ def unstarted_app(request: pytest.FixtureRequest, tmp_path: Path) -> FastAPI:
     )
 
 
-async def _template(postgres: EmbeddedPostgres, name: str, migrations: Path) -> str:
-    url = await postgres.create_database(name, owner=name, password=_password(name))
-    connection = await asyncpg.connect(url)
-    await migrate(connection, migrations)
-    await connection.close()
-    return name
-
-
 @asynccontextmanager
-async def _copy(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
-    """Copy a template's files, which takes about 20 ms; the role is the unprivileged owner."""
+async def _copy(postgres: EmbeddedPostgres, template: str, *, owner: str) -> AsyncIterator[str]:
+    """Copy a template's files, which takes about 20 ms; the address is for the role of its name."""
     name = f"{template}_{secrets.token_hex(6)}"
     connection = await asyncpg.connect(postgres.url())
     try:
         await connection.execute(
-            f"CREATE DATABASE {name} TEMPLATE {template} OWNER {template} STRATEGY file_copy"
+            f"CREATE DATABASE {name} TEMPLATE {template} OWNER {owner} STRATEGY file_copy"
         )
         yield postgres.url(name, template, _password(template))
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

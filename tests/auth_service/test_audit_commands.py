@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from stack.postgres import EmbeddedPostgres
 
@@ -74,6 +75,25 @@ async def test_before_migrate_the_service_says_who_has_to_run_it(
     assert (code, output) == (1, "")
     assert "its owner has to run `migrate` first" in errors
     assert errors.count("\n") == 1
+
+
+async def test_a_service_that_comes_before_migrate_waits_for_it(
+    run: Any, start: Any, urls: dict[str, str]
+) -> None:
+    async with start(database_url=SecretStr(urls[SERVICE])) as issuer:
+        assert (await issuer.http.get("/health/ready")).status_code == 503
+        assert (await run("migrate", **urls))[0] == 0
+        async with asyncio.timeout(30):
+            while (await issuer.http.get("/health/ready")).status_code != 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+
+
+async def test_a_service_that_owns_its_tables_migrates_by_itself_and_warns(
+    start: Any, urls: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with start(database_url=SecretStr(urls[OWNER])) as issuer:
+        assert (await issuer.http.get("/health/ready")).status_code == 200
+    assert "the audit log is not append-only" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -109,11 +109,11 @@ async def test_a_disabled_user(issuer: Any, story: Any) -> None:
 
 
 async def test_a_log_that_was_shortened_says_that_it_does_not_reach_back(
-    issuer: Any, clock: Any, story: Any
+    issuer: Any, clock: Any, story: Any, auth_owner: Any
 ) -> None:
     token = (await issuer.log_in())["refresh_token"]
     await refreshed(issuer, clock, token, 1)
-    await audit_log.remove_before(issuer.server.db, issuer.server.time(), 100)
+    await audit_log.remove_before(auth_owner, issuer.server.time(), 100)
     told = await story()
     assert "2027-01-15 08:04:00  the log does not reach back further than this" in told
     assert "alice at the client web" in told

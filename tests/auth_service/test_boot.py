@@ -3,17 +3,19 @@
 import asyncio
 from typing import Any
 
-import asyncpg
 import pytest
 
 from tests.auth_service.ring import states
 
 
-async def boot_together(start: Any, url: str, number: int) -> None:
-    """Start issuers on an empty database: one active key, one JWKS, one refresh token key."""
-    connection = await asyncpg.connect(url)
-    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    await connection.close()
+async def boot_together(start: Any, owner: Any, number: int) -> None:
+    """Start issuers on an empty database: one active key, one JWKS, one refresh token key.
+
+    They migrate it themselves, so their role may make tables.
+    """
+    await owner.execute(
+        "DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT ALL ON SCHEMA public TO PUBLIC"
+    )
     contexts = [start() for _ in range(number)]
     issuers = await asyncio.gather(*(context.__aenter__() for context in contexts))
     try:
@@ -27,14 +29,14 @@ async def boot_together(start: Any, url: str, number: int) -> None:
 
 
 async def test_issuers_that_boot_together_on_an_empty_database_agree(
-    start: Any, auth_database_url: str
+    start: Any, auth_owner: Any
 ) -> None:
-    await boot_together(start, auth_database_url, 5)
+    await boot_together(start, auth_owner, 5)
 
 
 @pytest.mark.faults
 async def test_two_issuers_that_boot_together_agree_twenty_times_out_of_twenty(
-    start: Any, auth_database_url: str
+    start: Any, auth_owner: Any
 ) -> None:
     for _ in range(20):
-        await boot_together(start, auth_database_url, 2)
+        await boot_together(start, auth_owner, 2)

@@ -111,14 +111,12 @@ async def _statistics(connection: Any) -> dict[str, int]:
 
 
 async def test_tokens_are_issued_where_nothing_can_be_written(
-    issuer: Any, auth_database_url: str
+    issuer: Any, auth_database_url: str, auth_owner: Any
 ) -> None:
-    connection = await asyncpg.connect(auth_database_url)
-    await connection.execute(
+    await auth_owner.execute(
         f"ALTER DATABASE {auth_database_url.rpartition('/')[2]}"
         " SET default_transaction_read_only = on"
     )
-    await connection.close()
     for _ in range(6):
         await issuer.server.db.expire_connections()
         await issuer.server.lookups.close()

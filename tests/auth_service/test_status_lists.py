@@ -122,8 +122,8 @@ async def test_a_list_is_signed_anew_when_another_key_signs(issuer: Any) -> None
     assert json.loads(jws.decode(after.text.split(".")[0].encode()))["kid"] != active
 
 
-async def test_when_a_list_is_full_the_next_one_begins(issuer: Any) -> None:
-    await issuer.server.db.execute("ALTER SEQUENCE status_indexes RESTART WITH 1048575")
+async def test_when_a_list_is_full_the_next_one_begins(issuer: Any, auth_owner: Any) -> None:
+    await auth_owner.execute("ALTER SEQUENCE status_indexes RESTART WITH 1048575")
     missing = await issuer.http.get("/status-lists/1")
     last, first = [
         claims((await issuer.log_in())["access_token"])["status"]["status_list"] for _ in range(2)
@@ -141,11 +141,13 @@ async def test_when_a_list_is_full_the_next_one_begins(issuer: Any) -> None:
     }
 
 
-async def test_the_aggregation_names_the_only_list_and_at_most_the_newest_64(issuer: Any) -> None:
+async def test_the_aggregation_names_the_only_list_and_at_most_the_newest_64(
+    issuer: Any, auth_owner: Any
+) -> None:
     response = await issuer.http.get("/status-lists")
     assert response.json() == {"status_lists": ["http://127.0.0.1:8000/status-lists/0"]}
     assert response.headers["cache-control"] == "public, max-age=5"
-    await issuer.server.db.execute("SELECT setval('status_indexes', 100 * 1048576)")
+    await auth_owner.execute("SELECT setval('status_indexes', 100 * 1048576)")
     named = (await issuer.http.get("/status-lists")).json()["status_lists"]
     assert [uri.rpartition("/")[2] for uri in named] == [str(n) for n in range(37, 101)]
 
@@ -175,10 +177,10 @@ async def test_pages_of_any_origin_may_read_lists(issuer: Any, path: str) -> Non
 
 
 async def test_with_the_database_out_of_reach_there_is_no_list_rather_than_an_old_one(
-    issuer: Any,
+    issuer: Any, auth_owner: Any
 ) -> None:
     known = await issuer.http.get(LIST)
-    await issuer.server.db.execute("ALTER TABLE revoked_statuses RENAME TO gone")
+    await auth_owner.execute("ALTER TABLE revoked_statuses RENAME TO gone")
     for headers in ({}, {"if-none-match": known.headers["etag"]}):
         response = await issuer.http.get(LIST, headers=headers)
         assert response.status_code == 503

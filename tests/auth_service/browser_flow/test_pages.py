@@ -196,9 +196,9 @@ async def test_a_session_ends_when_it_is_idle_or_old(person: Person, clock: Any)
     assert "Log in ·" in (await person.authorize()).text
 
 
-async def test_a_page_says_when_the_database_is_down(app: Any, person: Person) -> None:
+async def test_a_page_says_when_the_database_is_down(person: Person, auth_owner: Any) -> None:
     page = await person.authorize()
-    await app.server.db.execute("ALTER TABLE users RENAME TO hidden")
+    await auth_owner.execute("ALTER TABLE users RENAME TO hidden")
     response = await person.log_in(page)
     assert response.status_code == 503
     assert response.headers["retry-after"]
