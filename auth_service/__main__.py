@@ -34,7 +34,12 @@ def serve() -> None:
     logs.configure(settings.log_level)
     if settings.migration_database_url is not None:
         _LOG.warning("AUTH_MIGRATION_DATABASE_URL is set: whoever takes over this process has it")
-    serve_http(create_app(settings), settings.host, settings.port)
+    serve_http(
+        create_app(settings),
+        settings.host,
+        settings.port,
+        trusted_proxies=settings.trusted_proxies,
+    )
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from auth_service.endpoints import (
 )
 from auth_service.endpoints.cross_origin import CrossOrigin, Policy
 from auth_service.endpoints.direct import Direct
+from auth_service.endpoints.under_path import UnderPath
 from auth_service.key_encryption import KeyEncryptionKey
 from auth_service.server import open_server
 from auth_service.settings import Settings
@@ -69,7 +70,9 @@ class AuthService(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Build the framework's layers, with ours around them."""
-        return CrossOrigin(super().build_middleware_stack(), self.state.policies)
+        inner = CrossOrigin(super().build_middleware_stack(), self.state.policies)
+        path: str = self.state.path
+        return UnderPath(inner, path, metadata.PATHS) if path else inner
 
 
 def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> FastAPI:
@@ -95,8 +98,10 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        servers=[{"url": settings.path}] if settings.path else None,
         lifespan=lifespan,
     )
+    app.state.path = settings.path
     app.state.policies = _policies(settings.cors_origins)
     for endpoint in (
         *(token, revocation, introspection, authorize, userinfo, logout),
@@ -110,7 +115,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
         app.add_exception_handler(unavailable, _database_unavailable)
     methods.install(app)
     openapi.install(app)
-    documentation.install(app)
+    documentation.install(app, path=settings.path)
     app.add_middleware(Direct, service=app, method="POST", path=token.PATH, endpoint=token.token)
     return app
 

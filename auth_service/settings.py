@@ -1,8 +1,9 @@
 """Every setting of the auth service, read once at start from AUTH_* variables."""
 
 import ipaddress
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -12,6 +13,8 @@ from shared.settings import ServiceSettings
 
 _DAY = 86_400
 STATUS_LIST_LIFETIME = 600  # of a Status List Token, from `iat` to `exp`
+# One spelling only: nothing that a proxy or a browser would encode, decode or resolve.
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 
 class Settings(ServiceSettings):
@@ -27,6 +30,7 @@ class Settings(ServiceSettings):
     key_encryption_key_file: Path
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
     access_token_lifetime: int = Field(default=300, ge=1, le=3600)
@@ -49,6 +53,11 @@ class Settings(ServiceSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @property
+    def path(self) -> str:
+        """The path of the issuer, under which everything is; empty if it has none."""
+        return urlsplit(self.issuer).path
+
+    @property
     def longest_token_lifetime(self) -> int:
         """The longest life of anything that is signed: its key is needed for so long."""
         return max(self.access_token_lifetime, STATUS_LIST_LIFETIME)
@@ -69,11 +78,19 @@ class Settings(ServiceSettings):
             raise ValueError("must be https, except on loopback")
         if issuer.endswith("/") or "?" in issuer or "#" in issuer or "@" in url.netloc:
             raise ValueError("must have no trailing slash, query, fragment or user")
-        if url.path:
-            raise ValueError("must have no path")
+        if not _PATH.fullmatch(url.path):
+            raise ValueError("must have a plain path, such as /tenant, or none")
         return issuer
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            if ipaddress.ip_network(network).prefixlen == 0:
+                raise ValueError("must not be every address there is")
+        return networks
+
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value

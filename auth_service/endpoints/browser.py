@@ -15,6 +15,7 @@ from auth_service.authorization_request import AuthorizationRequest
 from auth_service.authorization_response import AuthorizationResponse, RefusedByRedirect
 from auth_service.endpoints import server_of
 from auth_service.parameters import Parameters
+from auth_service.settings import Settings
 from auth_service.store import authorization_requests
 from auth_service.store.authorization_requests import WaitingRequest
 from auth_service.store.sessions import Session
@@ -105,7 +106,7 @@ def count(request: Request, error: OAuthError) -> None:
 async def of(request: Request) -> Browser:
     """Find out which browser it is, and who is logged in there."""
     server = server_of(request)
-    cookie = request.cookies.get(cookie_name(server.settings.issuer))
+    cookie = request.cookies.get(cookie_name(server.settings))
     if cookie is None or len(cookie) != _COOKIE_LENGTH or not cookie.isascii():
         return Browser(sessions.new_cookie(), is_new=True, session=None)
     return Browser(cookie, is_new=False, session=await sessions.current(server, cookie))
@@ -156,21 +157,25 @@ def see_other(location: str) -> Response:
 
 def with_cookie(request: Request, response: Response, cookie: str) -> Response:
     """Set the browser's cookie: for us alone, unseen by scripts, gone with the browser."""
-    issuer = server_of(request).settings.issuer
+    settings = server_of(request).settings
     response.set_cookie(
-        cookie_name(issuer),
+        cookie_name(settings),
         cookie,
         path="/",
-        secure=issuer.startswith("https:"),
+        secure=settings.issuer.startswith("https:"),
         httponly=True,
         samesite="lax",
     )
     return response
 
 
-def cookie_name(issuer: str) -> str:
-    """Over https no other host can have set it, nor a page without TLS (RFC 6265bis §4.1.3.2)."""
-    return "__Host-sealgate" if issuer.startswith("https:") else "sealgate"
+def cookie_name(settings: Settings) -> str:
+    """Over https no other host can have set it, nor a page without TLS (RFC 6265bis §4.1.3.2).
+
+    That takes the path `/`, so issuers on one host tell their cookies apart by the name.
+    """
+    prefix = "__Host-" if settings.issuer.startswith("https:") else ""
+    return f"{prefix}sealgate{settings.path.replace('/', '+')}"
 
 
 def _wants_html(request: Request) -> bool:

@@ -38,22 +38,25 @@ _INLINE_SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def install(
-    app: FastAPI, *, oauth: dict[str, Any] | None = None, connect: tuple[str, ...] = ()
+    app: FastAPI,
+    *,
+    oauth: dict[str, Any] | None = None,
+    connect: tuple[str, ...] = (),
+    path: str = "",
 ) -> None:
     """Serve the page at /docs; make the app with `docs_url=None, redoc_url=None`.
 
-    The app must be at the root of its origin.
-
-    `oauth` prefills the Authorize dialogue (Swagger UI's `initOAuth`: `clientId`, `scopes`, …);
-    `connect` names the other origins that the page may call, such as the issuer's.
+    `path`: where browsers find the app, if not at the root of its origin. `oauth` prefills the
+    Authorize dialogue (Swagger UI's `initOAuth`: `clientId`, `scopes`, …); `connect` names the
+    other origins that the page may call, such as the issuer's.
     """
     page = get_swagger_ui_html(
-        openapi_url=app.openapi_url or "/openapi.json",
+        openapi_url=f"{path}{app.openapi_url or '/openapi.json'}",
         title=app.title,
-        oauth2_redirect_url="/docs/oauth2-redirect",
+        oauth2_redirect_url=f"{path}/docs/oauth2-redirect",
         init_oauth=oauth,
-        swagger_js_url=f"{_ASSETS_URL}/swagger-ui-bundle.js",
-        swagger_css_url=f"{_ASSETS_URL}/swagger-ui.css",
+        swagger_js_url=f"{path}{_ASSETS_URL}/swagger-ui-bundle.js",
+        swagger_css_url=f"{path}{_ASSETS_URL}/swagger-ui.css",
         swagger_favicon_url=_FAVICON,
         swagger_ui_parameters=_PARAMETERS,
     )

@@ -113,6 +113,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         description=app.description,
         tags=app.openapi_tags,
         routes=app.routes,
+        servers=app.servers or None,
     )
     for path in document["paths"].values():
         for operation in path.values():

@@ -29,7 +29,15 @@ def test_the_defaults_are_those_of_the_design() -> None:
         pytest.param("AUTH_ISSUER", "http://127.0.0.1:8000/", id="trailing slash"),
         pytest.param("AUTH_ISSUER", "https://auth.example?x=1", id="query"),
         pytest.param("AUTH_ISSUER", "https://auth.example#x", id="fragment"),
-        pytest.param("AUTH_ISSUER", "https://auth.example/path", id="path"),
+        pytest.param("AUTH_ISSUER", "https://auth.example/tenant/", id="path and trailing slash"),
+        pytest.param("AUTH_ISSUER", "https://auth.example//tenant", id="empty segment"),
+        pytest.param("AUTH_ISSUER", "https://auth.example/a/../b", id="dot segment"),
+        pytest.param("AUTH_ISSUER", "https://auth.example/a%2Fb", id="encoded path"),
+        pytest.param("AUTH_ISSUER", "https://auth.example/a;b", id="parameter in the path"),
+        pytest.param("AUTH_TRUSTED_PROXIES", "*", id="any proxy"),
+        pytest.param("AUTH_TRUSTED_PROXIES", "0.0.0.0/0", id="every address"),
+        pytest.param("AUTH_TRUSTED_PROXIES", "proxy.example", id="a name"),
+        pytest.param("AUTH_TRUSTED_PROXIES", "10.0.0.1/8", id="address with a mask"),
         pytest.param("AUTH_ISSUER", "https://user@auth.example", id="user"),
         pytest.param("AUTH_ISSUER", "http://auth.example", id="http beyond loopback"),
         pytest.param("AUTH_ISSUER", "http://127.0.0.1.evil.example", id="loopback look-alike"),
@@ -59,13 +67,23 @@ def test_a_setting_that_will_not_do_is_named(
 
 
 @pytest.mark.parametrize(
-    "issuer", ["https://auth.example", "http://localhost:8000", "http://[::1]:8000"]
+    "issuer",
+    [
+        *("https://auth.example", "http://localhost:8000", "http://[::1]:8000"),
+        *("https://auth.example/tenant", "https://auth.example:8443/a/b.c~d_e-f"),
+    ],
 )
 def test_an_issuer_that_will_do_is_kept_as_it_is(
     monkeypatch: pytest.MonkeyPatch, issuer: str
 ) -> None:
     monkeypatch.setenv("AUTH_ISSUER", issuer)
     assert Settings.load().issuer == issuer
+
+
+def test_no_proxy_is_trusted_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load().trusted_proxies == ()
+    monkeypatch.setenv("AUTH_TRUSTED_PROXIES", "127.0.0.1 10.0.0.0/8 fd00::/8")
+    assert Settings.load().trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
 
 
 def test_origins_are_separated_by_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
