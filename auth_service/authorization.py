@@ -126,9 +126,7 @@ async def _must_ask(
     can pass for it (RFC 8252 §8.6).
     """
     client = request.client
-    impostors = client.secret_sha256 is None and redirect_uris.is_native(
-        request.destination.redirect_uri
-    )
+    impostors = client.is_public and redirect_uris.is_native(request.destination.redirect_uri)
     if impostors or "consent" in request.prompt:
         return True
     return not request.asked <= await consents.granted(server.db, session.sub, client.client_id)

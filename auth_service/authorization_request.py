@@ -124,9 +124,7 @@ def _checked(
         destination=destination,
         redirect_uri=parameters.get("redirect_uri"),
         scope=scopes.asked_of_user(parameters.get("scope"), client.scope),
-        code_challenge=pkce.challenge(
-            parameters, required=client.require_pkce or client.secret_sha256 is None
-        ),
+        code_challenge=pkce.challenge(parameters, required=client.require_pkce or client.is_public),
         nonce=parameters.get("nonce"),
         prompt=_prompt(parameters.get("prompt")),
         max_age=_max_age(parameters.get("max_age")),

@@ -9,17 +9,20 @@ from datetime import UTC, datetime
 from typing import Final
 
 from auth_service import store
+from auth_service.document_cache import DocumentCache
 from auth_service.key_encryption import KeyEncryptionKey
 from auth_service.key_rotation import KeyRotation
 from auth_service.keys import KeyRing
 from auth_service.metrics import Metrics
 from auth_service.passwords import Passwords
 from auth_service.refresh_tokens import RefreshTokens
+from auth_service.safe_fetch import SafeFetch
 from auth_service.settings import Settings
 from auth_service.status_lists import StatusLists
 from auth_service.store.lookups import Lookups
 from shared.access_token import AccessTokenVerifier
 from shared.database import Pool, create_pool
+from shared.jwks import MAXIMUM_OCTETS, KeySetMembers, read_key_set
 
 _STATEMENT_WITHIN: Final = 5.0  # seconds
 _CLOSE_WITHIN: Final = 3.0  # seconds, for statements under way
@@ -30,6 +33,7 @@ class AuthorizationServer:
     """Settings, database, keys, passwords and clock; `now` is in seconds since 1970.
 
     `own_tokens` verifies what was issued here, but not whether it was revoked since.
+    `client_keys` are the key sets of clients by their `jwks_uri`.
     """
 
     settings: Settings
@@ -42,6 +46,8 @@ class AuthorizationServer:
     status_lists: StatusLists
     refresh_tokens: RefreshTokens
     passwords: Passwords
+    fetch: SafeFetch
+    client_keys: DocumentCache[KeySetMembers]
     metrics: Metrics
     now: Callable[[], float] = time.time
 
@@ -76,6 +82,8 @@ async def open_server(
     )
     await db
     lookups = Lookups(db)
+    fetch = SafeFetch(loopback=settings.fetch_from_loopback)
+    client_keys = _client_keys(fetch, now)
     try:
         yield AuthorizationServer(
             settings=settings,
@@ -90,14 +98,29 @@ async def open_server(
             status_lists=StatusLists(settings.issuer, keys, now),
             refresh_tokens=RefreshTokens(),
             passwords=passwords,
+            fetch=fetch,
+            client_keys=client_keys,
             metrics=Metrics(),
             now=now,
         )
     finally:
         passwords.close()
+        await client_keys.close()
+        await fetch.close()
         try:
             async with asyncio.timeout(_CLOSE_WITHIN):
                 await lookups.close()
                 await db.close()
         except TimeoutError:
             db.terminate()
+
+
+def _client_keys(fetch: SafeFetch, now: Callable[[], float]) -> DocumentCache[KeySetMembers]:
+    accept = "application/jwk-set+json, application/json"
+    return DocumentCache(
+        fetch,
+        lambda _uri, body: read_key_set(body),
+        accept=accept,
+        maximum=MAXIMUM_OCTETS,
+        now=now,
+    )

@@ -50,6 +50,7 @@ class Settings(ServiceSettings):
     password_queue: int = Field(default=32, ge=0, le=10_000)
 
     registration: Literal["open", "closed"] = "open"
+    fetch_from_loopback: bool = False  # clients' keys and documents: for development and tests
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resource_service import private_file
-from resource_service.jwks import MAXIMUM_OCTETS, Jwk, KeySetMembers, read_key_set
+from shared.jwks import MAXIMUM_OCTETS, Jwk, KeySetMembers, read_key_set
 
 _LOG = logging.getLogger(__name__)
 

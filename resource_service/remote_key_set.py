@@ -13,15 +13,15 @@ from typing import Final, Protocol
 
 import httpx
 
-from resource_service.jwks import (
+from resource_service.key_set_file import KeySetFile
+from shared.errors import TemporarilyUnavailable
+from shared.jwks import (
     MAXIMUM_OCTETS,
     Jwk,
     KeySetMembers,
     KeySetRefused,
     read_key_set,
 )
-from resource_service.key_set_file import KeySetFile
-from shared.errors import TemporarilyUnavailable
 from shared.jws import VerificationKey
 
 # All in seconds.

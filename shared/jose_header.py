@@ -41,15 +41,17 @@ def read(octets: bytes) -> Members:
     return members
 
 
-def rules(typ: str) -> tuple[Rule, ...]:
+def rules(typ: str, *others: str, untyped: bool = False) -> tuple[Rule, ...]:
     """Return the rules for tokens of one type, in the order in which they are checked.
 
-    `typ` is the type without `application/`; the two are the same (RFC 7515 §4.1.9).
+    `typ` is the type without `application/`; the two are the same (RFC 7515 §4.1.9). `others`
+    may stand for it, and with `untyped` none at all: for tokens that others make.
     """
-    types = frozenset({typ, f"application/{typ}"})
+    names = (typ, *others)
+    types = frozenset({*names, *(f"application/{name}" for name in names)})
 
     def check_typ(members: Members) -> None:
-        found = members.get("typ")
+        found = members.get("typ", typ if untyped else None)
         if not isinstance(found, str) or found.lower() not in types:
             raise ValueError(f"typ {found!r:.99}")
 

@@ -5,6 +5,7 @@ import json
 import re
 import secrets
 import uuid
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -15,12 +16,14 @@ from auth_service import scope as scopes
 from auth_service.commands import refuse, show, with_server
 from auth_service.grants import GRANTS
 from auth_service.redirect_uris import RedirectUriRefused
+from auth_service.safe_fetch import FetchRefused
 from auth_service.server import AuthorizationServer
 from auth_service.store import audit_log
 from auth_service.store import clients as stored_clients
 from auth_service.store.audit_log import Event
-from auth_service.store.clients import Client
+from auth_service.store.clients import PRIVATE_KEY_JWT, Client
 from shared.errors import InvalidScope
+from shared.jwks import read_key_set
 
 app = typer.Typer(help="Programs that ask for tokens.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -49,11 +52,21 @@ def create(  # noqa: PLR0913, PLR0917 - typer passes them by name
     pkce: Annotated[
         bool, typer.Option(help="Whether it must use PKCE; a public client always must.")
     ] = True,
+    jwks_file: Annotated[
+        Path | None, typer.Option(help="Its public keys, for private_key_jwt instead of a secret.")
+    ] = None,
+    jwks_uri: Annotated[
+        str | None, typer.Option(help="Where its public keys are, for private_key_jwt.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create a client; the secret is made here and printed once."""
-    secret = None if public else secrets.token_urlsafe(32)
+    """Create a client; the secret, if it has one, is made here and printed once."""
+    has_keys = jwks_file is not None or jwks_uri is not None
+    secret = None if public or has_keys else secrets.token_urlsafe(32)
+    if public + (jwks_file is not None) + (jwks_uri is not None) > 1:
+        refuse("--public, --jwks-file and --jwks-uri exclude each other")
     _check(client_id, grant, public=public, first_party=first_party)
+    jwks = None if jwks_file is None else _read_keys(jwks_file)
     redirect_uris = _redirect_uris(redirect_uri)
     post_logout_redirect_uris = _redirect_uris(post_logout_redirect_uri)
     if "authorization_code" in grant and not redirect_uris:
@@ -74,6 +87,9 @@ def create(  # noqa: PLR0913, PLR0917 - typer passes them by name
             redirect_uris=redirect_uris,
             post_logout_redirect_uris=post_logout_redirect_uris,
             require_pkce=pkce,
+            auth_method=PRIVATE_KEY_JWT if has_keys else None,
+            jwks=jwks,
+            jwks_uri=_checked(server, jwks_uri),
         )
         if not await stored_clients.add(server.db, client):
             refuse(f"the client_id {client_id} is taken")
@@ -143,6 +159,24 @@ def _redirect_uris(uris: list[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(uris or ()))
 
 
+def _read_keys(file: Path) -> str:
+    try:
+        document = file.read_text()
+        read_key_set(document.encode())
+    except (OSError, ValueError) as error:  # KeySetRefused is one
+        refuse(f"{file}: {error}")
+    return document
+
+
+def _checked(server: AuthorizationServer, jwks_uri: str | None) -> str | None:
+    try:
+        if jwks_uri is not None:
+            server.fetch.check(jwks_uri)
+    except FetchRefused as error:
+        refuse(f"{jwks_uri}: {error}")
+    return jwks_uri
+
+
 def _is_uuid(text: str) -> bool:
     try:
         uuid.UUID(text)
@@ -168,7 +202,7 @@ def _row(client: Client) -> dict[str, Any]:
     return {
         "client_id": client.client_id,
         "name": client.name,
-        "public": client.secret_sha256 is None,
+        "public": client.is_public,
         "first_party": client.first_party,
         "grant_types": " ".join(sorted(client.grant_types)),
         "scope": scopes.render(client.scope),

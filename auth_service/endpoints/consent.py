@@ -42,7 +42,7 @@ async def consent_page(request: Request) -> Response:
         request_id=waiting.request_id,
         client_name=asked.client.name,
         scopes=_in_order(asked.asked),
-        native=asked.client.secret_sha256 is None and redirect_uris.is_native(redirect_uri),
+        native=asked.client.is_public and redirect_uris.is_native(redirect_uri),
         username=session.username,
         place=urlsplit(redirect_uri).netloc,
         login_url=f"{issuer}/login?request={waiting.request_id}",

@@ -79,7 +79,7 @@ async def introspect(request: Request) -> Response:
     any access token; about a refresh token only the client that has it.
     """
     client, token = await token_parameter.read(request)
-    if client.secret_sha256 is None:
+    if client.is_public:
         raise InvalidClient(reason=f"public client {client.client_id!r} asks")
     answer = await introspect_token(server_of(request), client, token)
     return Response(_encode(answer), 200, {"cache-control": "no-store"}, "application/json")

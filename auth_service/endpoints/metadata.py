@@ -71,8 +71,11 @@ class Metadata(BaseModel):
     claim_types_supported: list[str]
     id_token_signing_alg_values_supported: list[str]
     token_endpoint_auth_methods_supported: list[str]
+    token_endpoint_auth_signing_alg_values_supported: list[str]
     revocation_endpoint_auth_methods_supported: list[str]
+    revocation_endpoint_auth_signing_alg_values_supported: list[str]
     introspection_endpoint_auth_methods_supported: list[str]
+    introspection_endpoint_auth_signing_alg_values_supported: list[str]
     code_challenge_methods_supported: list[str]
     ui_locales_supported: list[str]
     authorization_response_iss_parameter_supported: bool
@@ -119,8 +122,11 @@ async def metadata(request: Request, response: Response) -> Metadata:
         claim_types_supported=["normal"],
         id_token_signing_alg_values_supported=[ALGORITHM],
         token_endpoint_auth_methods_supported=list(METHODS),
+        token_endpoint_auth_signing_alg_values_supported=[ALGORITHM],
         revocation_endpoint_auth_methods_supported=list(METHODS),
+        revocation_endpoint_auth_signing_alg_values_supported=[ALGORITHM],
         introspection_endpoint_auth_methods_supported=list(CONFIDENTIAL),
+        introspection_endpoint_auth_signing_alg_values_supported=[ALGORITHM],
         code_challenge_methods_supported=[pkce.METHOD],
         ui_locales_supported=list(LANGUAGES),
         authorization_response_iss_parameter_supported=True,

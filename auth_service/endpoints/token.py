@@ -30,10 +30,11 @@ _encode = msgspec.json.Encoder().encode
 async def token(request: Request) -> Response:
     """Exchange a grant for an access token (RFC 6749 §3.2).
 
-    The client authenticates by HTTP Basic, or by `client_id` and `client_secret` in the form; a
-    public client names itself by `client_id` alone. The access token is a JWT (RFC 9068) signed
-    with RS256; the keys to verify it are at `/.well-known/jwks.json`. Parameters that are not
-    known here are ignored, repeated ones are refused, and so is a query string.
+    The client authenticates by HTTP Basic, by `client_id` and `client_secret` in the form, or by
+    a JWT that it signs; a public client names itself by `client_id` alone. The access token is a
+    JWT (RFC 9068) signed with RS256; the keys to verify it are at `/.well-known/jwks.json`.
+    Parameters that are not known here are ignored, repeated ones are refused, and so is a query
+    string.
     """
     server = server_of(request)
     parameters, authorization = await client_form.read(request)

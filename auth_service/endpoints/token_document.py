@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import Security
 from fastapi.security import HTTPBasic
 
+from auth_service.client_assertions import ASSERTION_TYPE
 from auth_service.grants import GRANTS
 from auth_service.parameters import MAXIMUM_FIELDS, MEDIA_TYPE
 from shared.errors import (
@@ -30,6 +31,11 @@ CLIENT_SECRET_BASIC: Final = Security(
     )
 )
 
+ASSERTION_TYPE_MEANS: Final = f"For `private_key_jwt`: `{ASSERTION_TYPE}`."
+ASSERTION_MEANS: Final = (
+    "A JWT that the client has signed, instead of a secret (RFC 7523 §3): `iss` and `sub` are "
+    "the client, `aud` is the issuer and nothing else, `jti` works once."
+)
 _NO_NUL: Final = r"^[^\x00]*$"
 
 
@@ -63,6 +69,8 @@ _FORM: Final = {
         ),
         "client_id": _text("Who asks, unless HTTP Basic says so."),
         "client_secret": _text("The secret, unless HTTP Basic has it."),
+        "client_assertion_type": _text(ASSERTION_TYPE_MEANS),
+        "client_assertion": _text(ASSERTION_MEANS),
         "username": _text("For `password`: the user's name."),
         "password": _text("For `password`: the user's password.", format="password"),
         "refresh_token": _text("For `refresh_token`: the newest one."),

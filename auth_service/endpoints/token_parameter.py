@@ -5,7 +5,7 @@ from typing import Any, Final
 from fastapi import Request
 
 from auth_service.client_authentication import authenticate_client
-from auth_service.endpoints import client_form, server_of
+from auth_service.endpoints import client_form, server_of, token_document
 from auth_service.parameters import MAXIMUM_FIELDS, MEDIA_TYPE
 from auth_service.store.clients import Client
 
@@ -29,6 +29,8 @@ _FORM: Final = {
         ),
         "client_id": _optional("Who asks, unless HTTP Basic says so."),
         "client_secret": _optional("The secret, unless HTTP Basic has it.", format="password"),
+        "client_assertion_type": _optional(token_document.ASSERTION_TYPE_MEANS),
+        "client_assertion": _optional(token_document.ASSERTION_MEANS),
     },
 }
 BODY: Final = {

@@ -16,7 +16,7 @@ async def client_credentials(
 
     Writes nothing. There is no refresh token (§4.4.3).
     """
-    if client.secret_sha256 is None:
+    if client.is_public:
         raise UnauthorizedClient("this grant is for confidential clients")
     # There is no user whom `openid` and its like could be about.
     allowed = client.scope - set(scopes.ABOUT_USER)

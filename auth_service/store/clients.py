@@ -10,15 +10,18 @@ import asyncpg
 from auth_service.store import Database
 from auth_service.store.lookups import Lookups
 
+PRIVATE_KEY_JWT: Final = "private_key_jwt"  # OIDC Core §9
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A registered client; one without a secret is public (RFC 6749 §2.1).
+    """A registered client; one with neither a secret nor keys is public (RFC 6749 §2.1).
 
     A first-party client is the user's own agent: people may trust it with their password.
     `status_idx` is the place of the client's own tokens in the status lists (see `statuses`);
     it is given out when the client is stored. `require_pkce` counts for confidential clients only:
-    public ones always need it.
+    public ones always need it. `auth_method` is one of RFC 7591 §2, and None where a client may
+    use Basic or post as it likes. `jwks` is a JWK Set as JSON.
     """
 
     client_id: str
@@ -33,11 +36,20 @@ class Client:
     redirect_uris: tuple[str, ...] = ()
     post_logout_redirect_uris: tuple[str, ...] = ()
     require_pkce: bool = True
+    auth_method: str | None = None
+    jwks: str | None = None
+    jwks_uri: str | None = None
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it cannot prove who it is."""
+        return self.secret_sha256 is None and self.auth_method != PRIVATE_KEY_JWT
 
 
 _COLUMNS = (
     "client_id, name, secret_sha256, grant_types, scope, first_party, created_at, disabled_at, "
-    "status_idx, redirect_uris, post_logout_redirect_uris, require_pkce"
+    "status_idx, redirect_uris, post_logout_redirect_uris, require_pkce, "
+    "token_endpoint_auth_method AS auth_method, jwks, jwks_uri"
 )
 _COLLECTIONS: Final[dict[str, Callable[[list[str]], Collection[str]]]] = {
     "grant_types": frozenset,
@@ -61,8 +73,9 @@ async def add(db: Database, client: Client) -> bool:
         WITH added AS (
             INSERT INTO clients
                 (client_id, name, secret_sha256, grant_types, scope, first_party, created_at,
-                 redirect_uris, post_logout_redirect_uris, require_pkce)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                 redirect_uris, post_logout_redirect_uris, require_pkce,
+                 token_endpoint_auth_method, jwks, jwks_uri)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
             ON CONFLICT DO NOTHING
             RETURNING client_id, created_at
         )
@@ -80,6 +93,9 @@ async def add(db: Database, client: Client) -> bool:
         client.redirect_uris,
         client.post_logout_redirect_uris,
         client.require_pkce,
+        client.auth_method,
+        client.jwks,
+        client.jwks_uri,
     )
     return added is not None
 

@@ -11,10 +11,10 @@ import httpx
 
 from resource_service.diagnosis.clock import ClockDifference, difference
 from resource_service.diagnosis.remarks import Remarks
-from resource_service.jwks import Jwk
 from resource_service.key_set_file import KeySetFile
 from resource_service.remote_key_set import USABLE, RemoteKeySet
 from shared.errors import TemporarilyUnavailable
+from shared.jwks import Jwk
 
 _NO_KID: Final = "none"  # no key has it: asking for it waits for the fetch that is under way
 

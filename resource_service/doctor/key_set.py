@@ -9,9 +9,9 @@ from resource_service.diagnosis.findings import cut, shown
 from resource_service.diagnosis.remarks import Remarks
 from resource_service.doctor.client import Answer, Client
 from resource_service.doctor.record import Record
-from resource_service.jwks import KeySetRefused, read_key_set
 from shared import jws
 from shared.access_token import LEEWAY
+from shared.jwks import KeySetRefused, read_key_set
 
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _MAX_AGE: Final = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,10})", re.IGNORECASE)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from resource_service.jwks import KeySetRefused, read_key_set
+from shared.jwks import KeySetRefused, read_key_set
 from shared.jws import SigningKey
 from tests.resource_service.issuer import jwk_set
 
