@@ -34,7 +34,9 @@ def bench(
 
 @app.command()
 def run(
-    quick: Annotated[bool, typer.Option(help="Fewer rounds: about 3 minutes.")] = False,
+    quick: Annotated[
+        bool, typer.Option(help="Fewer rounds of fewer experiments: 3 minutes.")
+    ] = False,
     only: Annotated[str, typer.Option(help="Ids of experiments, as in E0,P1.")] = "",
     resume: Annotated[bool, typer.Option(help="Go on where the last run was stopped.")] = False,
     results: Annotated[Path | None, typer.Option(help="The folder of the raw results.")] = None,
@@ -45,7 +47,8 @@ def run(
     from lab.results import FOLDER
 
     known = list(experiments.MODULES)
-    chosen = [word for word in only.upper().split(",") if word] or known
+    usual = list(experiments.QUICK) if quick else known
+    chosen = [word for word in only.upper().split(",") if word] or usual
     if unknown := [word for word in chosen if word not in known]:
         raise typer.BadParameter(f"no such experiment: {', '.join(unknown)} ({', '.join(known)})")
     folder = results or (Path(".sealgate/lab-quick") if quick else FOLDER)

@@ -1,15 +1,12 @@
 """The one-minute demo: sessions in memory against signed tokens, with real processes and faults."""
 
 import asyncio
-import shutil
 import signal
-import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from lab import fleet, schemes, script
 from lab.client import Client, Headers, NoAnswer
@@ -17,6 +14,8 @@ from lab.fleet import Fleet, Visitor
 from lab.load import fire
 from lab.narrator import Narrator
 from lab.outage import Cast, Outage
+from lab.premises import state_folder
+from lab.stopping import stoppable
 from lab.volley import Volley
 from stack.errors import StackError
 from stack.layout import Ports, Settings
@@ -44,8 +43,8 @@ def run() -> int:
     """Play the demo on a stack of its own, which is gone afterwards; return the exit status."""
     narrator = Narrator()
     try:
-        with _state_folder() as folder:
-            asyncio.run(_stoppable(_play(narrator, folder)))
+        with state_folder() as folder:
+            asyncio.run(stoppable(_play(narrator, folder)))
     except KeyboardInterrupt:
         return _stopped(narrator, signal.SIGINT)
     except asyncio.CancelledError:
@@ -59,26 +58,6 @@ def run() -> int:
 def _stopped(narrator: Narrator, number: signal.Signals) -> int:
     narrator.say("Stopped: no process and no file is left behind.")
     return 128 + number
-
-
-@contextmanager
-def _state_folder() -> Iterator[Path]:
-    """Make a folder that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="sealgate-demo-") as name:
-        try:
-            yield Path(name)
-        finally:
-            # The server's data may be elsewhere, behind a link, where its user can get at them.
-            shutil.rmtree((Path(name) / "postgres").resolve(), ignore_errors=True)
-
-
-async def _stoppable(play: Coroutine[Any, Any, None]) -> None:
-    """Let SIGTERM and a closed terminal end the play as Ctrl-C does: with everything put away."""
-    task = asyncio.ensure_future(play)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    await task
 
 
 async def _play(narrator: Narrator, folder: Path) -> None:
@@ -107,7 +86,10 @@ async def _start(narrator: Narrator, stack: Stack) -> list[Fleet]:
     with narrator.progress(3) as advance:
         advance(0, "issuer, PostgreSQL, Caddy, four replicas for tokens")
         await stack.start()
-        for name, doing in (("memory", "four replicas for sessions"), ("rs256", "load balancers")):
+        for name, doing in (
+            ("memory", "four replicas for sessions"),
+            ("rs256+status", "load balancers"),
+        ):
             advance(1, doing)
             fleets.append(await fleet.start(stack, schemes.find(name), SIZES))
     return fleets

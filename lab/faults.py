@@ -1,14 +1,17 @@
 """The faults of the matrix: what happens, and how it is mended."""
 
 import asyncio
+import secrets
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lab.fleet import Fleet
+from lab.fleet import Fleet, Visitor
 from lab.laboratory import Laboratory
+from lab.log_out import log_out
 from lab.proxy import Wire
+from stack.admin_commands import run_admin_command
 from stack.processes import Process
 
 Until = Callable[[float], Awaitable[None]]  # waits until so many seconds after the fault began
@@ -17,23 +20,31 @@ _LASTS: Final = 3.0  # seconds until a fault is mended
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that can break. `stores` and `issuers` are wires of the first replicas only."""
+    """Everything that can break. `stores` and `issuers` are wires of the first replicas only.
+
+    `visitors` tells who is logged in at the moment.
+    """
 
     lab: Laboratory
     fleets: Sequence[Fleet]
     stores: Mapping[str, Wire]
     issuers: Mapping[str, Wire]
+    visitors: Callable[[], Sequence[Visitor]] = tuple
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One row of the matrix; `seconds` is how long requests flow, `happen` breaks and mends."""
+    """One row of the matrix; `seconds` is how long requests flow, `happen` breaks and mends.
+
+    `ends`: everybody is logged out by it, so what is let in afterwards is let in wrongly.
+    """
 
     id: str
     title: str
     happen: Callable[[Scene, Until], Awaitable[None]]
     seconds: float = 8.0
     quick: bool = False
+    ends: bool = False
 
 
 async def _kill_a_replica(scene: Scene, until: Until) -> None:
@@ -102,6 +113,25 @@ async def _restart_one_after_the_other(scene: Scene, until: Until) -> None:
         await until(10.0 * (number + 1))  # until the load balancers have noticed as well
 
 
+async def _rotate_the_keys(scene: Scene, until: Until) -> None:
+    """As planned: the issuer's next key signs; replicas with a shared key start with another."""
+    stack = scene.lab.stack
+    await run_admin_command(stack.state.read_variables("auth.env"), ["keys", "rotate"])
+    for fleet in scene.fleets:
+        if "LAB_HS256_SECRET" in fleet.scheme.variables:
+            shared = {"LAB_HS256_SECRET": secrets.token_urlsafe(32)}
+            for replica in fleet.replicas:
+                replica.tell_it(shared)
+                await replica.stop()
+                await _start([replica])
+    await until(_LASTS)
+
+
+async def _log_everybody_out(scene: Scene, _until: Until) -> None:
+    for visitor in scene.visitors():
+        await log_out(scene.lab, visitor, next(iter(visitor.fleet.fronts.values())))
+
+
 async def _start(replicas: Sequence[Process]) -> None:
     """Start one after the other: all at once would leave no CPU time for anything else."""
     for replica in replicas:
@@ -122,6 +152,8 @@ FAULTS: Final = (
     Fault("F4", "the stores are killed", _kill_the_stores, quick=True),
     Fault("F5", "one replica is cut off from the stores", _cut_off_the_stores, seconds=10.0),
     Fault("F6", "one replica is cut off from the issuer", _cut_off_the_issuer),
+    Fault("F7", "the keys are rotated, as planned", _rotate_the_keys, seconds=10.0),
+    Fault("F10", "everybody logs out", _log_everybody_out, seconds=10.0, quick=True, ends=True),
     Fault(
         "F14",
         "every replica is restarted, one after the other",

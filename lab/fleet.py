@@ -70,13 +70,13 @@ async def start(
     """Start a scheme's replicas beside `stack`.
 
     Each of `sizes` gets a front on a port of its own over the first so many of the replicas, so
-    that they all share the first one. `environment`: the scheme's LAB_* variables; without it
-    the stack's own replicas are taken where they are the scheme's. `label` is put before the
+    that they all share the first one. `environment`: the scheme's variables; without it the
+    stack's own replicas are taken where they are the scheme's. `label` is put before the
     names of the processes; `each` adds variables to a replica by its number, from 1 on. Comes
     back when all are ready.
     """
     name = f"{label}{scheme.name}"
-    if scheme.module == "resource_service" and environment is None:
+    if scheme.module == "resource_service" and not scheme.settings and environment is None:
         replicas, ports = stack.replicas, list(stack.ports.replicas)
     else:
         ports = free_ports(max(sizes))
@@ -84,6 +84,7 @@ async def start(
             environment = {
                 "LAB_CLIENT_ID": stack.demo["DEMO_CLIENT_ID"],
                 "LAB_CLIENT_SECRET": stack.demo["DEMO_CLIENT_SECRET"],
+                **scheme.settings,
             }
         replicas = [
             await stack.start_replica(

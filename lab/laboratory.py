@@ -129,7 +129,7 @@ class Laboratory:
 
     def environment(self, scheme: Scheme, variables: Mapping[str, str]) -> dict[str, str]:
         """Return what a replica is told; `variables` may be RESOURCE_* ones too."""
-        return {**self.stores.environment(scheme, self.stack.demo), **variables}
+        return {**self.stores.environment(scheme, self.stack.demo), **scheme.settings, **variables}
 
     async def visitor(self, running: Fleet, size: int) -> Visitor:
         """Log somebody in, through the front before `size` replicas."""

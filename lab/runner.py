@@ -4,26 +4,21 @@ import asyncio
 import os
 import random
 import secrets
-import shutil
 import signal
-import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lab import experiments, results
 from lab.bench.measure import LOAD_CORE
-from lab.client import Client
 from lab.experiments import Experiment, Json
-from lab.laboratory import Laboratory
-from lab.stores import Stores, issuer_of
-from stack.layout import Ports, Settings
-from stack.stack import Stack
+from lab.premises import laboratory
+from lab.stopping import stoppable
+from stack.layout import Settings
 
 RUN = "run"  # the file that says what the other files of a folder belong to
 
@@ -74,7 +69,7 @@ def run(identities: Sequence[str], folder: Path, *, quick: bool, resume: bool) -
     chosen = [experiments.find(identity) for identity in identities]
     run_ = Run(folder, quick=quick, resume=resume)
     try:
-        failed = asyncio.run(_stoppable(_run_all(console, run_, chosen)))
+        failed = asyncio.run(stoppable(_run_all(console, run_, chosen)))
     except KeyboardInterrupt:
         return _stopped(console, folder, signal.SIGINT)
     except asyncio.CancelledError:
@@ -86,15 +81,6 @@ def _stopped(console: Console, folder: Path, number: signal.Signals) -> int:
     console.print(f"Stopped: no process is left behind; finished results are in {folder}.")
     console.print('Go on with: make lab ARGS="--resume"')
     return 128 + number
-
-
-async def _stoppable(work: Coroutine[Any, Any, list[str]]) -> list[str]:
-    """Let SIGTERM and a closed terminal end it as Ctrl-C does: with everything put away."""
-    task = asyncio.ensure_future(work)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    return await task
 
 
 async def _run_all(console: Console, run_: Run, chosen: Sequence[Experiment]) -> list[str]:
@@ -110,7 +96,9 @@ async def _run_all(console: Console, run_: Run, chosen: Sequence[Experiment]) ->
             began, started = time.monotonic(), results.now()
             step = _Step(experiment, costs[experiment.id], advance)
             try:
-                async with laboratory(experiment.auth, run_, experiment.id, step.say) as lab:
+                settings = Settings(auth=experiment.auth, restart=False)
+                chance = random.Random(f"{run_.seed} {experiment.id}")  # noqa: S311 - no secret
+                async with laboratory(settings, chance, quick=run_.quick, say=step.say) as lab:
                     with _kept_to_one_core(experiment.alone):
                         data = await experiment.run(lab)
             except Exception as error:  # noqa: BLE001 - one that breaks must not cost the others
@@ -122,36 +110,6 @@ async def _run_all(console: Console, run_: Run, chosen: Sequence[Experiment]) ->
                 console.print(f"{experiment.id:<4} {experiment.title} [dim]{took:.0f} s[/]")
             step.finish()
     return failed
-
-
-@asynccontextmanager
-async def laboratory(
-    auth: Mapping[str, str], run_: Run, identity: str, say: Callable[[str], None]
-) -> AsyncIterator[Laboratory]:
-    """Start a stack and stores in a folder of their own; all is gone afterwards."""
-    with state_folder() as folder:
-        settings = Settings(auth=auth, restart=False)
-        say("starting issuer, databases and load balancer")
-        async with (
-            Stack(folder, Ports.free(replicas=1), settings) as stack,
-            Stores(folder / "stores", issuer_of(stack)) as stores,
-            Client() as client,
-        ):
-            chance = random.Random(f"{run_.seed} {identity}")  # noqa: S311 - an order, no secret
-            yield Laboratory(stack, stores, client, chance, quick=run_.quick, advance=say)
-
-
-@contextmanager
-def state_folder() -> Iterator[Path]:
-    """Make a folder that is gone afterwards, with the databases in it."""
-    with tempfile.TemporaryDirectory(prefix="sealgate-lab-") as name:
-        folder = Path(name)
-        try:
-            yield folder
-        finally:
-            # A server's data may be elsewhere, behind a link, where its user can get at them.
-            for data in (folder / "postgres", folder / "stores" / "postgres"):
-                shutil.rmtree(data.resolve(), ignore_errors=True)
 
 
 @contextmanager

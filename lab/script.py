@@ -48,10 +48,10 @@ NOT_SHOWN: Final = (
     "That sessions cannot scale. In a shared store (Redis, PostgreSQL) every replica finds them, "
     "and they outlive it. The price is a look-up per request and one more thing that must not "
     "fail. Sticky load balancing hides the 401 as well, until the replica dies.",
-    "That tokens are free. A session ends when the server deletes it; this token was good for "
-    "{lifetime} s whatever happened to its user ({usual} s with the usual settings), unless "
-    "replicas ask somebody or fetch a list of what is revoked. And it adds {jwt} bytes to each "
-    "request, the cookie {session}.",
+    "That tokens are free. A session ends when the server deletes it; a token alone is good for "
+    "{lifetime} s whatever happens to its user ({usual} s with the usual settings). These replicas "
+    "fetch a list of what is revoked, and are 5 s behind it at most. And a token adds {jwt} bytes "
+    "to each request, the cookie {session}.",
     "That anybody can do without the issuer. While it is dead nobody logs in, with either, and no "
     "token is renewed.",
 )

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +60,11 @@ class Process:
         """Start the program and come back at once; `wait_until_ready` is another step."""
         await self._spawn()
         self._watch = asyncio.create_task(self._start_again_when_it_dies())
+
+    def tell_it(self, variables: Mapping[str, str]) -> None:
+        """Change variables of its environment, from its next start on."""
+        environment = {**self._program.environment, **variables}
+        self._program = replace(self._program, environment=environment)
 
     async def wait_until_ready(self, within: float = 30.0) -> None:
         """Poll `ready_url` for at most `within` seconds; `StackError` if it dies or is too slow."""

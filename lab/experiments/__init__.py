@@ -17,6 +17,7 @@ MODULES: Final = {
     "P1": "cost_per_request",
     "F": "faults",
     "C1": "revocation",
+    "C2": "deny_list",
     "P3": "distance",
     "P5": "leaked_configuration",
     "P7": "newcomer",
@@ -24,9 +25,12 @@ MODULES: Final = {
     "P2": "scaling",
     "C3": "size",
     "C4": "refresh",
+    "C8": "attack_suite",
     "C9": "key_flood",
     "C10": "session_memory",
+    "C11": "stickiness",
 }
+QUICK: Final = ("E0", "P1", "F", "C8")  # what fits into three minutes
 
 
 @dataclass(frozen=True)

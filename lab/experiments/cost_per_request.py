@@ -20,7 +20,17 @@ from stack.processes import Process
 # More than the 4,096 tokens that a replica remembers: in turn, none of them is found there.
 PEOPLE: Final = 4352
 WARM: Final = 100
-SCHEMES: Final = ("none", "basic", "memory", "postgres", "redis", "opaque", "hs256", "rs256")
+SCHEMES: Final = (
+    "none",
+    "basic",
+    "memory",
+    "postgres",
+    "redis",
+    "opaque",
+    "hs256",
+    "rs256",
+    "rs256+status",
+)
 BASIC_PEOPLE: Final = 2048
 
 
@@ -72,7 +82,7 @@ async def _subjects(
     credentials = await lab.seed(scheme, known)
     requests = [_request(credential) for credential in credentials]
     if scheme.store != "none":
-        trips.append(await _count_round_trips(lab, scheme, requests))
+        trips.append(await count_round_trips(lab, scheme, requests))
     process, port = await stack.enter_async_context(lab.replica(name))
     if name != "none":
         await require_refusal(lab.client, f"http://127.0.0.1:{port}/whoami", credentials[0])
@@ -103,7 +113,7 @@ def _place(lab: Laboratory, scheme: Scheme, process: Process) -> None:
         pin(pid, LOAD_CORE)
 
 
-async def _count_round_trips(lab: Laboratory, scheme: Scheme, requests: list[bytes]) -> Json:
+async def count_round_trips(lab: Laboratory, scheme: Scheme, requests: list[bytes]) -> Json:
     """Send a few hundred requests to a replica whose wire to the store is counted."""
     url = lab.stores.url(scheme)
     async with Wire.before(url) as wire:

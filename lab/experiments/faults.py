@@ -32,6 +32,7 @@ SCHEMES: Final = (
     "opaque",
     "hs256",
     "rs256",
+    "rs256+status",
 )
 REPLICAS: Final = 2
 RATE: Final = 20.0  # requests per second, scheme and front
@@ -65,7 +66,13 @@ async def run(
     async with AsyncExitStack() as stack:
         wires = await _wires(lab, stack)
         lanes = [await _lane(lab, name, stack, wires) for name in names]
-        scene = Scene(lab, [lane.fleet for lane in lanes], wires["store"], wires["issuer"])
+        scene = Scene(
+            lab,
+            [lane.fleet for lane in lanes],
+            wires["store"],
+            wires["issuer"],
+            lambda: [visitor for lane in lanes for visitor in lane.visitors],
+        )
         cells: list[Json] = []
         for fault in lab.chance.sample(list(faults), len(faults)):
             lab.advance(f"{fault.id}: {fault.title}")
@@ -94,10 +101,12 @@ async def _lane(
     lab.advance(f"{name}: {REPLICAS} replicas")
 
     def each(number: int) -> dict[str, str]:
+        # Keys are kept no longer than the issuer says, so that a rotation is in the picture.
+        always = {"RESOURCE_JWKS_SHORTEST_LIFE": "1"}
         if number != 1:
-            return {}
+            return always
         issuer = wires["issuer"]["keys"].port
-        changed = {"RESOURCE_JWKS_URI": f"http://127.0.0.1:{issuer}/.well-known/jwks.json"}
+        changed = always | {"RESOURCE_JWKS_URI": f"http://127.0.0.1:{issuer}/.well-known/jwks.json"}
         scheme = schemes.find(name)
         if scheme.store != "none":
             url = lab.stores.url(scheme)
@@ -124,6 +133,8 @@ async def _suffer(lab: Laboratory, scene: Scene, lanes: Sequence[Lane], fault: F
     both = [(lane, front) for lane in lanes for front in ("retrying", "plain")]
     shots = await asyncio.gather(*(_fire(lab, lane, front, fault, start) for lane, front in both))
     mended = await acting
+    if fault.ends:
+        await lab.prepare(schemes.find("basic"))  # the password that was changed
     left = {lane.name: await _still_logged_in(lab, lane) for lane in lanes}
     return [
         {
@@ -133,7 +144,8 @@ async def _suffer(lab: Laboratory, scene: Scene, lanes: Sequence[Lane], fault: F
             "mended": mended,
             "seconds": fault.seconds,
             "people": len(lane.visitors),
-            "logged_out": len(lane.visitors) - left[lane.name],
+            "logged_out": 0 if fault.ends else len(lane.visitors) - left[lane.name],
+            "ends": fault.ends,
             "slices": _slices(fired, fault.seconds),
             "late_ms": max(shot.lateness for shot in fired) * 1e3,
         }
@@ -195,6 +207,6 @@ EXPERIMENT: Final = Experiment(
     title="The fault matrix",
     run=run,
     seconds=200,
-    quick_seconds=60,
-    auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
+    quick_seconds=75,
+    auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600", "AUTH_JWKS_MAX_AGE": "2"},
 )

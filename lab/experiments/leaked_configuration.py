@@ -21,7 +21,16 @@ from shared import jws
 from shared.access_token import TYPE, AccessToken
 from shared.jws import SigningKey
 
-SCHEMES: Final = ("basic", "memory", "postgres", "redis", "opaque", "hs256", "rs256")
+SCHEMES: Final = (
+    "basic",
+    "memory",
+    "postgres",
+    "redis",
+    "opaque",
+    "hs256",
+    "rs256",
+    "rs256+status",
+)
 VICTIM: Final = "the-administrator"
 
 Environment = Mapping[str, str]
@@ -137,6 +146,11 @@ def _secrets() -> dict[str, list[str]]:
     return {name: sorted(secret & set(schemes.find(name).variables)) for name in SCHEMES}
 
 
+_OF_RS256: Final[dict[str, Forge]] = {
+    "the public key as HMAC key": _public_key_as_hmac_key,
+    "no signature": _no_signature,
+    "a key of one's own": _own_key,
+}
 _FORGERIES: Final[dict[str, dict[str, Forge]]] = {
     "basic": {"setting a password": _set_a_password},
     "memory": {"guessing an id": _guess_a_session},
@@ -144,11 +158,8 @@ _FORGERIES: Final[dict[str, dict[str, Forge]]] = {
     "redis": {"writing a session": _write_a_session},
     "opaque": {"a key of one's own": _own_key},
     "hs256": {"signing with the shared key": _sign_with_the_shared_key},
-    "rs256": {
-        "the public key as HMAC key": _public_key_as_hmac_key,
-        "no signature": _no_signature,
-        "a key of one's own": _own_key,
-    },
+    "rs256": _OF_RS256,
+    "rs256+status": _OF_RS256,
 }
 
 EXPERIMENT: Final = Experiment(

@@ -7,9 +7,19 @@ from lab.laboratory import Laboratory
 from lab.load import fire
 from lab.volley import Volley
 
-SCHEMES: Final = ("none", "memory", "sticky", "postgres", "redis", "opaque", "hs256", "rs256")
+SCHEMES: Final = (
+    "none",
+    "memory",
+    "sticky",
+    "postgres",
+    "redis",
+    "opaque",
+    "hs256",
+    "rs256",
+    "rs256+status",
+)
 REQUESTS: Final = 40
-RATE: Final = 200.0  # per second
+RATE: Final = 400.0  # per second
 
 
 async def run(
@@ -56,7 +66,7 @@ EXPERIMENT: Final = Experiment(
     id="E0",
     title="Per-process sessions break at N ≥ 2",
     run=run,
-    seconds=120,
-    quick_seconds=40,
+    seconds=90,
+    quick_seconds=35,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
 )

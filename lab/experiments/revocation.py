@@ -13,22 +13,28 @@ from typing import Final
 import msgspec
 
 from lab.bench.verification import AUDIENCE, ISSUER, OneKey, sign_tokens
-from lab.client import Client, Headers, NoAnswer, Request
+from lab.client import Client, Headers, Request
 from lab.experiments import Experiment, Json
 from lab.fleet import Fleet
 from lab.laboratory import Laboratory
+from lab.log_out import log_out
 from lab.schemes import redis
 from lab.schemes.password_check import claims
+from resource_service.status_list import POLL
 from shared.access_token import LEEWAY, AccessTokenVerifier
 from shared.errors import InvalidToken
 from shared.jws import SigningKey
 
 STATEFUL: Final = ("sticky", "postgres", "redis", "opaque")
 TOKENS: Final = ("hs256", "rs256")
+LISTED: Final = "rs256+status"
 LIFETIME: Final = 30  # seconds, of the tokens that are waited for
 LIFETIMES: Final = (30, 300, 900)
 TRIALS: Final = 100
 _EVERY: Final = 0.5  # seconds between two requests with a token
+_PAUSE: Final = 0.05  # seconds between two requests of one of many trials at a time
+_POLLS: Final = 4  # of the status list, over which these begin
+_REPLICAS: Final = 2
 
 
 async def run(lab: Laboratory, trials: int = TRIALS) -> Json:
@@ -38,20 +44,23 @@ async def run(lab: Laboratory, trials: int = TRIALS) -> Json:
     lags: dict[str, list[float]] = {}
     async with AsyncExitStack() as stack:
         fleets = {
-            name: await stack.enter_async_context(lab.fleet(name, (2,)))
-            for name in (*STATEFUL, *TOKENS)
+            name: await stack.enter_async_context(lab.fleet(name, (_REPLICAS,)))
+            for name in (*STATEFUL, *TOKENS, LISTED)
         }
         for name in STATEFUL:
             lab.advance(f"{name}: {trials} log-outs")
-            lags[name] = [await _log_out(lab, fleets[name]) for _ in range(trials)]
-        stale = {
-            name: [await _demote(lab, fleets[name]) for _ in range(trials // 5)]
-            for name in ("redis",)
-        }
+            lags[name] = [await time_log_out(lab, fleets[name]) for _ in range(trials)]
+        lab.advance(f"{LISTED}: {trials} log-outs, in every phase of the poll")
+        lags[LISTED] = await log_out_side_by_side(lab, fleets[LISTED], trials)
+        demotions = [await _demote(lab, fleets["redis"]) for _ in range(trials // 5)]
+        # A scope cannot be taken out of a token; all that can be done is to end it.
+        stale = {"redis": demotions, LISTED: lags[LISTED]}
         if not lab.quick:
             lab.advance(f"tokens: {trials} of {LIFETIME} s, asked until refused")
-            for name in TOKENS:
-                lags[name] = await _outlive(lab, fleets[name], trials)
+            lab.forget_people()  # these tokens are to be new
+            await lab.people(trials)
+            waited = [_outlive(lab, fleets[name], trials) for name in TOKENS]
+            lags |= dict(zip(TOKENS, await asyncio.gather(*waited), strict=True))
     lab.advance("longer lives, with the verifier's clock turned")
     turned = {str(life): await _turn_the_clock(lab, life, trials) for life in LIFETIMES}
     return {
@@ -59,32 +68,47 @@ async def run(lab: Laboratory, trials: int = TRIALS) -> Json:
         "turned": turned,
         "stale_rights": stale,
         "leeway": LEEWAY,
+        "poll": POLL,
         "lifetime": LIFETIME,
     }
 
 
-async def _log_out(lab: Laboratory, fleet: Fleet) -> float:
-    visitor = await lab.visitor(fleet, 2)
-    request = visitor.request(2)
-    asking = asyncio.create_task(_ask_until_refused(lab.client, request))
+async def time_log_out(
+    lab: Laboratory, fleet: Fleet, pause: float = 0.0, replicas: int = 1
+) -> float:
+    """Return the seconds from the end of a log-out to the last 200, 0 or less if there was none."""
+    visitor = await lab.visitor(fleet, _REPLICAS)
+    request = visitor.request(_REPLICAS)
+    asking = asyncio.create_task(_ask_until_refused(lab.client, request, pause, replicas))
     await asyncio.sleep(lab.chance.uniform(0.02, 0.06))
-    if visitor.token:
-        form = [("token", visitor.token), ("client_id", lab.account.public_client_id)]
-        ending = Request.form(f"{lab.stack.auth_url}/revoke", form)
-    else:
-        ending = Request("POST", f"{fleet.fronts[2]}/logout", visitor.log_in.credential)
-    answer = await lab.client.send(ending)
-    if answer.status not in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
-        raise NoAnswer(f"the log-out was refused ({answer.status})")
+    await log_out(lab, visitor, fleet.fronts[_REPLICAS])
     revoked = time.monotonic()
     return await asking - revoked
 
 
-async def _ask_until_refused(client: Client, request: Request) -> float:
-    """Ask without a pause; return when the last request that got a 200 was answered."""
-    last = -1.0
-    while (await client.send(request)).status == 200:
-        last = time.monotonic()
+async def log_out_side_by_side(lab: Laboratory, fleet: Fleet, trials: int) -> list[float]:
+    """Begin the trials evenly spread over several polls: each lasts up to one."""
+
+    async def trial(begin: float) -> float:
+        await asyncio.sleep(begin)
+        return await time_log_out(lab, fleet, _PAUSE, _REPLICAS)
+
+    over = _POLLS * POLL
+    return list(await asyncio.gather(*(trial(n * over / trials) for n in range(trials))))
+
+
+async def _ask_until_refused(
+    client: Client, request: Request, pause: float = 0.0, replicas: int = 1
+) -> float:
+    """Ask until so many replicas have refused; return when the last 200 came."""
+    last, refusing = -1.0, set[str]()
+    while len(refusing) < replicas:
+        answer = await client.send(request)
+        if answer.status == HTTPStatus.OK:
+            last = time.monotonic()
+        else:
+            refusing.add(answer.header("x-replica") or "")
+        await asyncio.sleep(pause)
     return last
 
 
@@ -109,8 +133,6 @@ async def _demote(lab: Laboratory, fleet: Fleet) -> float:
 
 async def _outlive(lab: Laboratory, fleet: Fleet, trials: int) -> list[float]:
     """Take `trials` tokens, call each revoked at some moment of its life, ask until refused."""
-    if fleet.scheme.name == "rs256":
-        lab.forget_people()  # these tokens are to be new
     people = await lab.people(trials)
     credentials = await lab.seed(fleet.scheme, people)
     pairs = zip(people, credentials, strict=True)
@@ -122,7 +144,7 @@ async def _outlive(lab: Laboratory, fleet: Fleet, trials: int) -> list[float]:
 
 
 async def _outlives(lab: Laboratory, fleet: Fleet, exp: int, credential: Headers) -> float:
-    request = Request("GET", f"{fleet.fronts[2]}/whoami", credential)
+    request = Request("GET", f"{fleet.fronts[_REPLICAS]}/whoami", credential)
     revoked = exp - lab.chance.uniform(0, LIFETIME)
     last = time.time()
     await asyncio.sleep(lab.chance.uniform(0, _EVERY))
@@ -162,7 +184,7 @@ EXPERIMENT: Final = Experiment(
     id="C1",
     title="From a log-out to the last 200",
     run=run,
-    seconds=150,
-    quick_seconds=30,
+    seconds=110,
+    quick_seconds=45,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": str(LIFETIME)},
 )

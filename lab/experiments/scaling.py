@@ -75,11 +75,27 @@ async def run(
                             {"round": number, "subject": subject.name, "replicas": size, **point}
                         )
     return {
+        "one_process": await _one_process(lab, rounds, seconds),
         "predictions": predictions,
         "points": points,
         "replica_cores": REPLICA,
         "model_only": not Quotas.available(),
     }
+
+
+async def _one_process(lab: Laboratory, rounds: int, seconds: float) -> list[float]:
+    """Return the requests per second of one such machine with its sessions in memory (C13)."""
+    if not Quotas.available():
+        return []
+    credentials = await lab.seed(schemes.find("memory"), await lab.people(PEOPLE))
+    requests = [request("GET", "/whoami", dict(c)) for c in credentials]
+    async with lab.replica("memory") as (process, port):
+        assert process.pid is not None  # noqa: S101 - it is ready
+        await saturate(port, requests, 0.4)
+        with Quotas() as quotas:
+            quotas.limit("one-process", REPLICA, [process.pid])
+            measured = [await _measure([port], requests, seconds) for _ in range(max(rounds, 2))]
+    return [point["x"] for point in measured]
 
 
 async def _predict(

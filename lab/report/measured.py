@@ -106,6 +106,19 @@ def losses(data: Json, one: Json) -> Json:
     }
 
 
+def wrongly_accepted(data: Json, one: Json) -> tuple[float, float]:
+    """Return the share of 200 once everybody was logged out, and for how many seconds (F10)."""
+    first = int(one["mended"] / data["slice"]) + 1
+    let_in = [
+        number
+        for number, piece in enumerate(one["slices"])
+        if number >= first and "200" in piece["counts"]
+    ]
+    after = _sum(one["slices"][first:])
+    until = (max(let_in) + 1) * data["slice"] - one["mended"] if let_in else 0.0
+    return _shares(after).get("200", 0.0), until
+
+
 def _sum(slices: Iterable[Json]) -> dict[str, int]:
     total: dict[str, int] = defaultdict(int)
     for piece in slices:

@@ -5,7 +5,15 @@ from typing import Any, Final, Literal
 from lab.report import measured
 
 Json = dict[str, Any]
-Outcome = Literal["nothing", "some", "logged out"]
+Outcome = Literal["nothing", "some", "logged out", "accepted for a while", "accepted"]
+
+# What is still let in after a log-out (F10), and with a forgery from a leaked configuration (F12).
+_ACCEPTED: Final = {
+    "F10": frozenset({"none", "memory", "hs256", "rs256"}),  # in memory: only one replica forgets
+    "F12": frozenset({"basic", "postgres", "redis", "hs256"}),
+}
+_FOR_A_WHILE: Final = {"F10": frozenset({"rs256+status"})}
+
 
 _PER_PROCESS: Final = frozenset({"memory", "sticky"})
 _IN_A_STORE: Final = frozenset({"basic", "postgres", "redis"})
@@ -15,6 +23,7 @@ _LOGGED_OUT: Final = {
     "P4": _PER_PROCESS,
     "F14": _PER_PROCESS,
     "F4": frozenset({"redis"}),  # it keeps nothing on disk
+    "F7": frozenset({"hs256"}),  # one key at a time
 }
 _SOME: Final = {
     "F2": _PER_PROCESS,  # another replica is asked, which knows nobody
@@ -29,6 +38,10 @@ _WITHOUT_A_SECOND_TRY: Final = frozenset({"F1", "P4"})  # lost, whatever the sch
 
 def predicted(fault: str, scheme: str, front: str) -> Outcome:
     """Return what was expected of a cell; `front` is `retrying` or `plain`."""
+    if scheme in _ACCEPTED.get(fault, ()):
+        return "accepted"
+    if scheme in _FOR_A_WHILE.get(fault, ()):
+        return "accepted for a while"
     if scheme in _LOGGED_OUT.get(fault, ()):
         return "logged out"
     if scheme in _SOME.get(fault, ()):
@@ -37,7 +50,13 @@ def predicted(fault: str, scheme: str, front: str) -> Outcome:
 
 
 def outcome(data: Json, one: Json) -> Outcome:
-    """Return what a cell showed: somebody logged out, more than a little lost, or nothing."""
+    """Return what a cell showed: who was let in or logged out, more than a little lost, nothing."""
+    if one.get("ends"):
+        accepted, until = measured.wrongly_accepted(data, one)
+        last = len(one["slices"]) * data["slice"] - one["mended"]
+        if accepted == 0:
+            return "nothing"
+        return "accepted" if until > last - 1.0 else "accepted for a while"
     lost = measured.losses(data, one)
     if lost["logged_out"] > 0:
         return "logged out"

@@ -22,8 +22,10 @@ SCHEMES: Final = (
     "opaque",
     "hs256",
     "rs256",
+    "rs256+status",
 )
 _MISSING: Final = "not measured"
+_LEAK: Final = "F12"
 _SUBJECTS: Final = {"rs256": "rs256, new token", "sticky": "memory"}
 
 
@@ -102,6 +104,7 @@ def _size(results: Results, name: str) -> str:
     if name == "none":
         return "0 B"
     known = results["C3"]["data"]["credentials"] if "C3" in results else {}
+    name = name.partition("+")[0]  # the list adds nothing to a request
     return octets(known[name]) if name in known else _MISSING
 
 
@@ -147,12 +150,27 @@ def _leak(results: Results, name: str) -> str | Cell:
     if "P5" not in results or name == "none":
         return "" if name == "none" else _MISSING
     name = "memory" if name == "sticky" else name
-    rows = [row for row in results["P5"]["data"]["attempts"] if row["scheme"] == name]
-    if not rows:
+    accepted = _forgeries_accepted(results, name)
+    if accepted is None:
         return _MISSING
-    if any(row["accepted"] for row in rows):
-        return Cell("everybody", "worse")
-    return Cell("nobody", "good")
+    return Cell("everybody", "worse") if accepted else Cell("nobody", "good")
+
+
+def _forgeries_accepted(results: Results, name: str) -> bool | None:
+    attempts = results["P5"]["data"]["attempts"] if "P5" in results else []
+    rows = [row for row in attempts if row["scheme"] == name]
+    return any(row["accepted"] for row in rows) if rows else None
+
+
+def _leaked(results: Results, name: str) -> tuple[str | Cell, bool | None]:
+    """Return a cell of the matrix, from P5, and whether it had been predicted so."""
+    accepted = _forgeries_accepted(results, "memory" if name == "sticky" else name)
+    if accepted is None:
+        return _MISSING, None
+    right = (predicted(_LEAK, name, "") == "accepted") is accepted
+    text = "anybody can be impersonated" if accepted else "nobody can be impersonated"
+    mark = "" if right else " (predicted otherwise)"
+    return Cell(text + mark, "worse" if accepted else "good"), right
 
 
 def _deploy(results: Results, name: str) -> str | Cell:
@@ -164,7 +182,14 @@ def _deploy(results: Results, name: str) -> str | Cell:
 
 
 def describe(data: Json, one: Json) -> Cell:
-    """Return a cell of the matrix: what was lost, how, for how long, and who is logged out."""
+    """Return a cell of the matrix: what was lost, how, for how long, and who is logged out.
+
+    After a log-out of everybody: what was let in all the same.
+    """
+    if one.get("ends"):
+        share, until = measured.wrongly_accepted(data, one)
+        text = f"{percent(share)} let in, until {until:.1f} s" if share else "all refused"
+        return Cell(text, _TONES[outcome(data, one)])
     lost = measured.losses(data, one)
     before, after = lost["before"], lost["after"]
     parts = [
@@ -179,11 +204,18 @@ def describe(data: Json, one: Json) -> Cell:
     return Cell(", ".join(parts) or "nothing lost", _TONES[outcome(data, one)])
 
 
-_TONES: Final[dict[Outcome, Tone]] = {"nothing": "good", "some": "bad", "logged out": "worse"}
+_TONES: Final[dict[Outcome, Tone]] = {
+    "nothing": "good",
+    "some": "bad",
+    "accepted for a while": "bad",
+    "logged out": "worse",
+    "accepted": "worse",
+}
 
 
-def matrix(data: Json, front: str) -> tuple[Table, int, int]:
+def matrix(results: Results, front: str) -> tuple[Table, int, int]:
     """Return the fault matrix, how many predictions it holds, and how many of them were right."""
+    data = results["F"]["data"]
     schemes = [name for name in SCHEMES if any(one["scheme"] == name for one in data["cells"])]
     rows: list[list[str | Cell]] = []
     made = right = 0
@@ -201,4 +233,9 @@ def matrix(data: Json, front: str) -> tuple[Table, int, int]:
             cells.append(Cell(shown.text + mark, shown.tone))
         if any(cell != _MISSING for cell in cells):
             rows.append([f"{fault.id}: {fault.title}", *cells])
+    leaks = [_leaked(results, name) for name in schemes]
+    if any(said is not None for _, said in leaks):
+        made += sum(said is not None for _, said in leaks)
+        right += sum(said is True for _, said in leaks)
+        rows.append([f"{_LEAK}: a replica's configuration leaks", *(cell for cell, _ in leaks)])
     return Table(["fault", *(f"`{name}`" for name in schemes)], rows), made, right

@@ -6,7 +6,7 @@ many people are made known to it without a log-in each (`seed`). `SCHEMES` names
 imports one when it is asked for, so a replica loads only its own.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Final, Literal, cast
 from lab.client import Client, Headers, Request, Response
 from shared.access_token import AccessToken
 from stack.caddy import Policy
+from stack.layout import NOTHING
 
 SCHEMES: Final = (
     "none",
@@ -26,7 +27,9 @@ SCHEMES: Final = (
     "opaque",
     "hs256",
     "rs256",
+    "rs256+status",
 )
+ALSO: Final = ("rs256+denylist",)  # of one experiment only
 SCOPE: Final = "notes:read"  # what every log-in asks for, so that all schemes have equal claims
 
 Store = Literal["none", "postgres", "redis", "issuer"]
@@ -86,7 +89,8 @@ class Scheme:
     """One way to know who is asking. `python -m MODULE serve` runs a replica.
 
     `variables` are the LAB_* settings that a replica is given, and no others: whoever reads
-    its configuration reads them too. `store` is what it asks on every request.
+    its configuration reads them too; `settings` are RESOURCE_* ones that make the scheme what
+    it is. `store` is what it asks on every request.
     """
 
     name: str
@@ -97,10 +101,11 @@ class Scheme:
     variables: tuple[str, ...] = ()
     store: Store = "none"
     policy: Policy = "round_robin"
+    settings: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 def find(name: str) -> Scheme:
-    """Return a scheme of `SCHEMES`; `KeyError` for any other name."""
-    if name not in SCHEMES:
+    """Return a scheme of `SCHEMES` or `ALSO`; `KeyError` for any other name."""
+    if name not in (*SCHEMES, *ALSO):
         raise KeyError(name)
-    return cast("Scheme", import_module(f"lab.schemes.{name}").SCHEME)
+    return cast("Scheme", import_module(f"lab.schemes.{name.replace('+', '_')}").SCHEME)

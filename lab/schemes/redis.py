@@ -52,13 +52,13 @@ class RedisStore:
     async def open(self, user: AccessToken) -> str:
         """Begin a session."""
         session_id = secrets.token_urlsafe(32)
-        with _availability():
+        with availability():
             await self._valkey.set(key(session_id), record(user), ex=int(IDLE_TIMEOUT))
         return session_id
 
     async def read(self, session_id: str) -> AccessToken | None:
         """Return the session's user, and begin its idle time anew."""
-        with _availability():
+        with availability():
             value = await self._valkey.getex(key(session_id), ex=int(IDLE_TIMEOUT))
         if value is None:
             return None
@@ -67,17 +67,18 @@ class RedisStore:
 
     async def close(self, session_id: str) -> None:
         """End a session."""
-        with _availability():
+        with availability():
             await self._valkey.delete(key(session_id))
 
 
-class _availability:  # noqa: N801 - it reads as a statement
+class availability:  # noqa: N801 - it reads as a statement
     """Turn what the client raises into 503; a class, since a generator costs more per request."""
 
     def __enter__(self) -> None:
         """Do nothing."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Raise `TemporarilyUnavailable` for what the client raised."""
         if isinstance(error, ValkeyError | OSError | TimeoutError):
             raise TemporarilyUnavailable(
                 "the sessions are out of reach", reason=repr(error), retry_after=2

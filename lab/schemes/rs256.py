@@ -1,4 +1,4 @@
-"""`rs256`: the signed access token, as in production. The replica is `resource_service` itself."""
+"""`rs256`: the signed access token alone. The replica is `resource_service` with no status list."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -38,4 +38,5 @@ SCHEME: Final = Scheme(
     module="resource_service",
     log_in=_log_in,
     seed=_seed,
+    settings={"RESOURCE_STATUS_POLL": "0"},
 )

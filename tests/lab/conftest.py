@@ -35,7 +35,7 @@ async def memory(stack: Stack) -> Fleet:
 @pytest.fixture(scope="session")
 async def rs256(stack: Stack) -> Fleet:
     """Two production replicas."""
-    return await fleet.start(stack, schemes.find("rs256"), SIZES)
+    return await fleet.start(stack, schemes.find("rs256+status"), SIZES)
 
 
 @pytest.fixture

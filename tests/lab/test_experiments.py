@@ -1,5 +1,6 @@
 """The harness itself: small runs of real experiments, and planted faults that it must notice."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -14,8 +15,10 @@ from lab.experiments import cost_per_request, faults, per_process_sessions
 from lab.faults import FAULTS
 from lab.honesty import AcceptsForgeries, changed, require_refusal
 from lab.laboratory import Laboratory
+from lab.log_out import log_out
 from lab.report import measured
 from lab.report.predictions import outcome
+from lab.schemes import rs256_denylist
 from lab.stores import Stores, issuer_of
 from stack.stack import Stack
 
@@ -99,6 +102,47 @@ async def test_a_planted_replica_that_accepts_anything_is_caught(lab: Laboratory
         there = f"http://127.0.0.1:{port}/whoami"
         with pytest.raises(AcceptsForgeries, match="what is good"):
             await require_refusal(lab.client, there, changed(credential))
+
+
+async def test_a_revoked_token_is_refused_by_who_follows_the_list_and_by_nobody_else(
+    lab: Laboratory,
+) -> None:
+    statuses = {}
+    for name, poll in (("rs256", {}), ("rs256+status", {"RESOURCE_STATUS_POLL": "0.2"})):
+        async with lab.fleet(name, (1,), variables=poll) as fleet:
+            visitor = await lab.visitor(fleet, 1)
+            assert (await lab.client.send(visitor.request(1))).status == 200
+            assert await log_out(lab, visitor, fleet.fronts[1])
+            await asyncio.sleep(1.0)
+            statuses[name] = (await lab.client.send(visitor.request(1))).status
+    assert statuses == {"rs256": 200, "rs256+status": 401}
+
+
+async def test_a_denied_token_is_refused_at_once_and_nobody_knows_without_the_list(
+    lab: Laboratory,
+) -> None:
+    [person, other] = await lab.people(2)
+    scheme = schemes.find("rs256+denylist")
+    good, denied = await lab.seed(scheme, [other, person])
+    async with lab.replica(scheme.name) as (_, port):
+        there = f"http://127.0.0.1:{port}/whoami"
+        await require_refusal(lab.client, there, denied)
+        await rs256_denylist.deny(lab.stores.places, person.claims)
+        assert (await lab.client.send(Request("GET", there, denied))).status == 401
+        assert (await lab.client.send(Request("GET", there, good))).status == 200
+    nowhere = {"LAB_STORE_URL": "redis://127.0.0.1:1/0"}
+    async with lab.replica(scheme.name, variables=nowhere) as (_, port):
+        answer = await lab.client.send(Request("GET", f"http://127.0.0.1:{port}/whoami", good))
+        assert (answer.status, answer.error) == (503, "temporarily_unavailable")
+
+
+async def test_f10_whoever_logs_out_is_out_only_where_somebody_is_asked(lab: Laboratory) -> None:
+    [fault] = [fault for fault in FAULTS if fault.id == "F10"]
+    data = await faults.run(lab, ("redis", "rs256"), (replace(fault, seconds=3.0),))
+    outcomes = {
+        one["scheme"]: outcome(data, one) for one in data["cells"] if one["front"] == "retrying"
+    }
+    assert outcomes == {"redis": "nothing", "rs256": "accepted"}
 
 
 async def test_an_opaque_token_is_good_until_the_issuer_says_otherwise(lab: Laboratory) -> None:

@@ -3,16 +3,18 @@
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab import experiments, results
-from lab.report import blocks, drawing
+from lab.report import blocks, drawing, measured
 from lab.report.blocks import Cell, Paragraph, Table
 from lab.report.drawing import Axis
 from lab.report.findings import findings
 from lab.report.make import DOCS, make
 from lab.report.predictions import outcome, predicted
+from lab.report.table import matrix
 
 COMMITTED = results.read(results.FOLDER)
 
@@ -110,6 +112,47 @@ def test_a_cell_of_the_matrix_is_classed_by_harm(
 ) -> None:
     data = {"begin": 1.0, "slice": 1.0}
     assert outcome(data, _cell(before, after, logged_out)) == expected
+
+
+@pytest.mark.parametrize(
+    ("after", "expected", "share", "until"),
+    [
+        pytest.param([{"401": 2}] * 8, "nothing", 0.0, 0.0, id="all refused"),
+        pytest.param([{"200": 2}] * 8, "accepted", 1.0, 8.0, id="none refused"),
+        pytest.param(
+            [{"200": 2}] * 2 + [{"401": 2}] * 6, "accepted for a while", 0.25, 2.0, id="for 2 s"
+        ),
+    ],
+)
+def test_after_a_log_out_harm_is_what_is_let_in(
+    after: list[dict[str, int]], expected: str, share: float, until: float
+) -> None:
+    counts = [{"200": 2}, {"200": 2}, *after]  # before, and while people were logging out
+    one = {"slices": [{"counts": c} for c in counts], "ends": True, "mended": 1.99}
+    data = {"begin": 1.0, "slice": 1.0}
+    assert outcome(data, one) == expected
+    assert measured.wrongly_accepted(data, one) == pytest.approx((share, until), abs=0.02)
+
+
+def test_the_matrix_says_whom_a_leaked_configuration_lets_in() -> None:
+    cell = {"fault": "F1", "front": "plain", "slices": [], "logged_out": 0, "people": 1}
+    cells = [{**cell, "scheme": name} for name in ("sticky", "hs256", "rs256")]
+    attempts = [
+        {"scheme": "memory", "accepted": False},
+        {"scheme": "hs256", "accepted": True},
+        {"scheme": "rs256", "accepted": True},  # which nobody foresaw
+    ]
+    results: dict[str, dict[str, Any]] = {
+        "F": {"data": {"cells": cells, "begin": 0.0, "slice": 1.0}},
+        "P5": {"data": {"attempts": attempts}},
+    }
+    table, made, right = matrix(results, "plain")
+    assert [cell.text for cell in table.rows[-1][1:] if isinstance(cell, Cell)] == [
+        "nobody can be impersonated",
+        "anybody can be impersonated",
+        "anybody can be impersonated (predicted otherwise)",
+    ]
+    assert (made, right) == (3 + 3, 2)  # F1 was expected to do some harm, and shows none here
 
 
 def test_predictions_differ_where_the_load_balancer_does() -> None:

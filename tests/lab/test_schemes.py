@@ -28,8 +28,8 @@ async def test_half_of_the_requests_miss_the_session_and_none_misses_the_token(
     assert shares == {
         ("memory", 1): 0.0,
         ("memory", 2): 0.5,
-        ("rs256", 1): 0.0,
-        ("rs256", 2): 0.0,
+        ("rs256+status", 1): 0.0,
+        ("rs256+status", 2): 0.0,
     }
 
 
