@@ -21,6 +21,7 @@ from auth_service.endpoints import (
     logout,
     metadata,
     metrics,
+    par,
     revocation,
     status_list,
     token,
@@ -104,7 +105,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
     app.state.path = settings.path
     app.state.policies = _policies(settings.cors_origins)
     for endpoint in (
-        *(token, revocation, introspection, authorize, userinfo, logout),
+        *(token, revocation, introspection, par, authorize, userinfo, logout),
         *(jwks, status_list, metadata, users, health, metrics),
     ):
         app.include_router(endpoint.router)
@@ -126,6 +127,7 @@ def _policies(origins: tuple[str, ...]) -> dict[str, Policy]:
     return {
         token.PATH: ours,
         revocation.PATH: ours,
+        par.PATH: ours,
         userinfo.PATH: Policy("GET, POST"),
         jwks.PATH: public,
         status_lists.PATH: public,

@@ -39,6 +39,12 @@ class RequestUriNotSupported(OAuthError):
     error = "request_uri_not_supported"
 
 
+class InvalidRequestUri(OAuthError):
+    """The pushed request is unknown, used or expired (RFC 9101 §4, RFC 9126 §2.2)."""
+
+    error = "invalid_request_uri"
+
+
 class RegistrationNotSupported(OAuthError):
     """Registration within the request is not offered (OIDC Core §3.1.2.6)."""
 

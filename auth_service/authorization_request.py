@@ -67,8 +67,10 @@ class AuthorizationRequest:
         return self.scope | self.claims.scope
 
 
-async def read(server: AuthorizationServer, parameters: Parameters) -> AuthorizationRequest:
-    """Validate a request.
+async def read(
+    server: AuthorizationServer, parameters: Parameters, *, direct: bool = False
+) -> AuthorizationRequest:
+    """Validate a request; `direct`: it came by the browser just now, and was not pushed.
 
     Raises `RefusedByRedirect`, or an `OAuthError` that must be shown and not sent: an unknown
     or disabled client, or a redirect URI that is not registered for it.
@@ -76,6 +78,8 @@ async def read(server: AuthorizationServer, parameters: Parameters) -> Authoriza
     client = await _client(server, parameters)
     destination = _destination(client, parameters)
     try:
+        if direct and client.require_pushed_authorization_requests:
+            raise InvalidRequest("this client has to push its requests (RFC 9126)")
         return _checked(server, client, destination, parameters)
     except OAuthError as error:
         raise RefusedByRedirect(destination, error) from error

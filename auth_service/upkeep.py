@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from auth_service import authorization, client_assertions
+from auth_service import authorization, client_assertions, pushed_requests
 from auth_service.key_encryption import KeyEncryptionKeyRefused
 from auth_service.server import AuthorizationServer
 from auth_service.store import privileges
@@ -60,6 +60,7 @@ async def _forget(server: AuthorizationServer) -> None:
     await server.status_lists.forget(server.db)
     await authorization.forget(server)
     await client_assertions.forget(server)
+    await pushed_requests.forget(server)
 
 
 async def _prepare(server: AuthorizationServer) -> None:

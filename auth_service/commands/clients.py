@@ -52,6 +52,9 @@ def create(  # noqa: PLR0913, PLR0917 - typer passes them by name
     pkce: Annotated[
         bool, typer.Option(help="Whether it must use PKCE; a public client always must.")
     ] = True,
+    require_par: Annotated[
+        bool, typer.Option("--require-par", help="It must push its requests (RFC 9126).")
+    ] = False,
     jwks_file: Annotated[
         Path | None, typer.Option(help="Its public keys, for private_key_jwt instead of a secret.")
     ] = None,
@@ -90,6 +93,7 @@ def create(  # noqa: PLR0913, PLR0917 - typer passes them by name
             auth_method=PRIVATE_KEY_JWT if has_keys else None,
             jwks=jwks,
             jwks_uri=_checked(server, jwks_uri),
+            require_pushed_authorization_requests=require_par,
         )
         if not await stored_clients.add(server.db, client):
             refuse(f"the client_id {client_id} is taken")

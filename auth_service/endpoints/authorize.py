@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service import authorization, authorization_request
+from auth_service import authorization, authorization_request, pushed_requests
 from auth_service.authorization import Step
 from auth_service.authorization_request import NAMES, AuthorizationRequest
 from auth_service.endpoints import authorize_document, browser, server_of
@@ -43,8 +43,9 @@ async def authorize(request: Request) -> Response:
     program that does not ask for `text/html` gets errors as JSON.
     """
     server = server_of(request)
-    parameters = Parameters.parse(request.scope["query_string"])
-    asked = await authorization_request.read(server, parameters)
+    given = Parameters.parse(request.scope["query_string"])
+    parameters, pushed = await pushed_requests.resolve(server, given)
+    asked = await authorization_request.read(server, parameters, direct=not pushed)
     visitor = await browser.of(request)
     step = await authorization.decide(server, asked, visitor.session, server.time())
     if step is Step.NOTHING and visitor.session is not None:
@@ -71,8 +72,9 @@ async def authorize_by_form(request: Request) -> Response:
     """
     server = server_of(request)
     check_media_type(request.headers.get("content-type"))
-    parameters = Parameters.parse(await bodies.read(request))
-    await authorization_request.read(server, parameters)
+    given = Parameters.parse(await bodies.read(request))
+    parameters, pushed = await pushed_requests.resolve(server, given)
+    await authorization_request.read(server, parameters, direct=not pushed)
     waiting = await _wait(server, parameters)
     return browser.see_other(f"{server.settings.issuer}{PATH}/continue?{_query(waiting)}")
 

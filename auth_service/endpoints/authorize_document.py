@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from auth_service.authorization_errors import InvalidRequestUri
 from auth_service.parameters import MAXIMUM_FIELDS, MEDIA_TYPE
 from auth_service.pkce import METHOD
 from shared.errors import ContentTooLarge, InvalidRequest, TemporarilyUnavailable
@@ -22,7 +23,7 @@ def text(description: str, example: str = "", **also: object) -> dict[str, Any]:
     }
 
 
-_PARAMETERS: Final = {
+PARAMETERS: Final = {
     "client_id": text("Who asks.", "demo-docs"),
     "redirect_uri": text(
         "Where the answer goes: one of the client's, character by character; only the port of a "
@@ -48,6 +49,18 @@ _PARAMETERS: Final = {
     "ui_locales": text("The languages that the person reads.", "ko en"),
     "resource": text("Where the token is to be used (RFC 8707).", "http://127.0.0.1:8080"),
 }
+_BY_BROWSER: Final = {
+    **PARAMETERS,
+    "request_uri": text("What `/par` has answered; then only `client_id` is needed beside it."),
+}
+EXAMPLE: Final = {
+    "client_id": "demo-docs",
+    "redirect_uri": "http://127.0.0.1:8080/docs/oauth2-redirect",
+    "response_type": "code",
+    "scope": "notes:read",
+    "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    "code_challenge_method": METHOD,
+}
 RESPONSES: Final[Responses] = {
     200: {
         "description": "With `response_mode=form_post`: a page that sends the answer on.",
@@ -66,7 +79,7 @@ RESPONSES: Final[Responses] = {
             },
         },
     },
-    **refusals(ContentTooLarge, InvalidRequest, TemporarilyUnavailable),
+    **refusals(ContentTooLarge, InvalidRequest, InvalidRequestUri, TemporarilyUnavailable),
 }
 
 
@@ -102,15 +115,5 @@ def form(
     return {"requestBody": {"required": required, "content": content}}
 
 
-QUERY: Final = query(_PARAMETERS)
-BODY: Final = form(
-    _PARAMETERS,
-    {
-        "client_id": "demo-docs",
-        "redirect_uri": "http://127.0.0.1:8080/docs/oauth2-redirect",
-        "response_type": "code",
-        "scope": "notes:read",
-        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
-        "code_challenge_method": METHOD,
-    },
-)
+QUERY: Final = query(_BY_BROWSER)
+BODY: Final = form(_BY_BROWSER, EXAMPLE)

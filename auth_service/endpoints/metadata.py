@@ -14,6 +14,7 @@ from auth_service.endpoints import (
     introspection,
     jwks,
     logout,
+    par,
     revocation,
     server_of,
     token,
@@ -54,6 +55,7 @@ class Metadata(BaseModel):
     issuer: str
     authorization_endpoint: str
     token_endpoint: str
+    pushed_authorization_request_endpoint: str
     userinfo_endpoint: str
     revocation_endpoint: str
     introspection_endpoint: str
@@ -82,6 +84,7 @@ class Metadata(BaseModel):
     claims_parameter_supported: bool
     request_parameter_supported: bool
     request_uri_parameter_supported: bool
+    require_pushed_authorization_requests: bool
     service_documentation: str
 
 
@@ -105,6 +108,7 @@ async def metadata(request: Request, response: Response) -> Metadata:
         issuer=issuer,
         authorization_endpoint=issuer + authorize.PATH,
         token_endpoint=issuer + token.PATH,
+        pushed_authorization_request_endpoint=issuer + par.PATH,
         userinfo_endpoint=issuer + userinfo.PATH,
         revocation_endpoint=issuer + revocation.PATH,
         introspection_endpoint=issuer + introspection.PATH,
@@ -132,6 +136,7 @@ async def metadata(request: Request, response: Response) -> Metadata:
         authorization_response_iss_parameter_supported=True,
         claims_parameter_supported=True,
         request_parameter_supported=False,
-        request_uri_parameter_supported=False,
+        request_uri_parameter_supported=False,  # ours only, from `/par` (RFC 9126 §5)
+        require_pushed_authorization_requests=False,  # only of clients that are registered so
         service_documentation=f"{issuer}/docs",
     )

@@ -31,11 +31,6 @@ CLIENT_SECRET_BASIC: Final = Security(
     )
 )
 
-ASSERTION_TYPE_MEANS: Final = f"For `private_key_jwt`: `{ASSERTION_TYPE}`."
-ASSERTION_MEANS: Final = (
-    "A JWT that the client has signed, instead of a secret (RFC 7523 §3): `iss` and `sub` are "
-    "the client, `aud` is the issuer and nothing else, `jti` works once."
-)
 _NO_NUL: Final = r"^[^\x00]*$"
 
 
@@ -46,6 +41,14 @@ def _text(description: str, **also: object) -> dict[str, Any]:
     return {**fixed, "description": description, **also}
 
 
+CREDENTIALS: Final = {
+    "client_secret": _text("The secret, unless HTTP Basic has it.", format="password"),
+    "client_assertion_type": _text(f"For `private_key_jwt`: `{ASSERTION_TYPE}`."),
+    "client_assertion": _text(
+        "A JWT that the client has signed, instead of a secret (RFC 7523 §3): `iss` and `sub` are "
+        "the client, `aud` is the issuer and nothing else, `jti` works once."
+    ),
+}
 _FORM: Final = {
     "type": "object",
     "required": ["grant_type"],
@@ -68,9 +71,7 @@ _FORM: Final = {
             "one choice."
         ),
         "client_id": _text("Who asks, unless HTTP Basic says so."),
-        "client_secret": _text("The secret, unless HTTP Basic has it."),
-        "client_assertion_type": _text(ASSERTION_TYPE_MEANS),
-        "client_assertion": _text(ASSERTION_MEANS),
+        **CREDENTIALS,
         "username": _text("For `password`: the user's name."),
         "password": _text("For `password`: the user's password.", format="password"),
         "refresh_token": _text("For `refresh_token`: the newest one."),

@@ -28,9 +28,7 @@ _FORM: Final = {
             "`access_token` or `refresh_token`; not needed here, since the two look different."
         ),
         "client_id": _optional("Who asks, unless HTTP Basic says so."),
-        "client_secret": _optional("The secret, unless HTTP Basic has it.", format="password"),
-        "client_assertion_type": _optional(token_document.ASSERTION_TYPE_MEANS),
-        "client_assertion": _optional(token_document.ASSERTION_MEANS),
+        **token_document.CREDENTIALS,
     },
 }
 BODY: Final = {

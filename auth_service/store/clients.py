@@ -39,6 +39,7 @@ class Client:
     auth_method: str | None = None
     jwks: str | None = None
     jwks_uri: str | None = None
+    require_pushed_authorization_requests: bool = False
 
     @property
     def is_public(self) -> bool:
@@ -49,7 +50,8 @@ class Client:
 _COLUMNS = (
     "client_id, name, secret_sha256, grant_types, scope, first_party, created_at, disabled_at, "
     "status_idx, redirect_uris, post_logout_redirect_uris, require_pkce, "
-    "token_endpoint_auth_method AS auth_method, jwks, jwks_uri"
+    "token_endpoint_auth_method AS auth_method, jwks, jwks_uri, "
+    "require_pushed_authorization_requests"
 )
 _COLLECTIONS: Final[dict[str, Callable[[list[str]], Collection[str]]]] = {
     "grant_types": frozenset,
@@ -74,8 +76,9 @@ async def add(db: Database, client: Client) -> bool:
             INSERT INTO clients
                 (client_id, name, secret_sha256, grant_types, scope, first_party, created_at,
                  redirect_uris, post_logout_redirect_uris, require_pkce,
-                 token_endpoint_auth_method, jwks, jwks_uri)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                 token_endpoint_auth_method, jwks, jwks_uri,
+                 require_pushed_authorization_requests)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
             ON CONFLICT DO NOTHING
             RETURNING client_id, created_at
         )
@@ -96,6 +99,7 @@ async def add(db: Database, client: Client) -> bool:
         client.auth_method,
         client.jwks,
         client.jwks_uri,
+        client.require_pushed_authorization_requests,
     )
     return added is not None
 

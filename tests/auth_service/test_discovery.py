@@ -22,6 +22,7 @@ async def test_the_metadata_are_true(issuer: Any, path: str) -> None:
         "issuer": "http://127.0.0.1:8000",
         "authorization_endpoint": "http://127.0.0.1:8000/authorize",
         "token_endpoint": "http://127.0.0.1:8000/token",
+        "pushed_authorization_request_endpoint": "http://127.0.0.1:8000/par",
         "userinfo_endpoint": "http://127.0.0.1:8000/userinfo",
         "revocation_endpoint": "http://127.0.0.1:8000/revoke",
         "introspection_endpoint": "http://127.0.0.1:8000/introspect",
@@ -68,6 +69,7 @@ async def test_the_metadata_are_true(issuer: Any, path: str) -> None:
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
+        "require_pushed_authorization_requests": False,
         "service_documentation": "http://127.0.0.1:8000/docs",
     }
 
