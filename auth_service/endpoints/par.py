@@ -67,11 +67,14 @@ _EXAMPLE: Final = {
             *(UnauthorizedClient, UnmetAuthenticationRequirements, UnsupportedResponseType),
         ),
     },
-    openapi_extra=authorize_document.form(
-        {**authorize_document.PARAMETERS, **token_document.CREDENTIALS},
-        authorize_document.EXAMPLE,
-    ),
-    dependencies=[token_document.CLIENT_SECRET_BASIC],
+    openapi_extra={
+        **authorize_document.form(
+            {**authorize_document.PARAMETERS, **token_document.CREDENTIALS},
+            authorize_document.EXAMPLE,
+        ),
+        # Without Basic: by what is in the form, or by nothing, as a public client.
+        "security": [{"client_secret_basic": []}, {}],
+    },
 )
 async def push(request: Request) -> JSONResponse:
     """Take the parameters of an authorization request from the client itself.
