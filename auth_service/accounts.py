@@ -6,26 +6,39 @@ Whatever ends a user's logins ends them in the same transaction.
 import re
 from typing import Final
 
+from auth_service import throttling
 from auth_service.passwords import check_policy
 from auth_service.server import AuthorizationServer
 from auth_service.store import audit_log, refresh_token_families, users
 from auth_service.store.audit_log import Event
 from auth_service.store.users import User
-from shared.errors import AccessDenied, Conflict, InvalidRequest
+from auth_service.throttling import Caller
+from shared.errors import (
+    AccessDenied,
+    Conflict,
+    InvalidRequest,
+    TemporarilyUnavailable,
+    TooManyRequests,
+)
 
 # ASCII only, so that no two names look the same; no leading dot, so that it is fit for a path.
 USERNAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
 
 
-async def register(server: AuthorizationServer, username: str, password: str) -> User:
+async def register(
+    server: AuthorizationServer, username: str, password: str, address: str | None = None
+) -> User:
     """Add a user; `Conflict` if the name is taken; see `check_policy` for bad passwords.
 
     A name that is taken costs a hash too. That it is taken is said all the same: whoever
-    registers must know.
+    registers must know. `address`: where the request comes from, None for a command;
+    `TooManyRequests` if there were too many from there.
     """
     if re.fullmatch(USERNAME, username) is None:
         raise InvalidRequest("the user name must be 1 to 64 of A-Z a-z 0-9 . _ @ + -")
     check_policy(password, username)
+    if address is not None:
+        await throttling.admit(server, throttling.registration(server, address))
     password_hash = await server.passwords.hash(password)
     now = server.time()
     async with server.db.acquire() as connection, connection.transaction():
@@ -37,34 +50,55 @@ async def register(server: AuthorizationServer, username: str, password: str) ->
 
 
 async def verified_user(
-    server: AuthorizationServer, username: str, password: str, client_id: str | None = None
+    server: AuthorizationServer,
+    username: str,
+    password: str,
+    caller: Caller,
+    client_id: str | None = None,
 ) -> User | None:
     """Return the user who has this name and password; None for whatever is wrong.
 
-    An unknown user and a disabled one cost a hash like a known one, and the same statement for
-    the audit log. A hash made with other parameters than those of the settings is replaced.
+    An unknown user and a disabled one cost a hash like a known one, and the same statements for
+    the throttles and for the audit log. A hash made with other parameters than those of the
+    settings is replaced. `TooManyRequests` if there were too many wrong ones, whether this one
+    is right or not.
     """
     user = await users.find(server.db, username)
-    password_hash = None if user is None else user.password_hash
-    verified = await server.passwords.verify(password, password_hash)
+    counted = throttling.log_in(server, username, caller)
+    try:
+        await throttling.admit(server, counted)
+    except TooManyRequests:
+        await _note_failure(server, user, client_id, "too many attempts")
+        raise
+    try:
+        password_hash = None if user is None else user.password_hash
+        verified = await server.passwords.verify(password, password_hash)
+    except TemporarilyUnavailable:
+        await throttling.undo(server, counted)
+        raise
     if user is None or not verified or user.disabled_at is not None:
-        await _note_failure(server, user, client_id, verified=verified)
+        await _note_failure(server, user, client_id, _reason(user, verified=verified))
         return None
+    await throttling.succeeded(server, counted)
     if server.passwords.is_outdated(user.password_hash):
         await users.rehash(server.db, user, await server.passwords.hash(password))
     return user
 
 
 async def change_password(
-    server: AuthorizationServer, username: str, old_password: str, new_password: str
+    server: AuthorizationServer,
+    username: str,
+    old_password: str,
+    new_password: str,
+    caller: Caller,
 ) -> None:
     """Replace the password and end every login; the old password is the proof of who asks.
 
     Raises `AccessDenied`, the same and at the same cost for an unknown user, a disabled one and
-    a wrong password, and what `check_policy` raises for the new one.
+    a wrong password, and what `verified_user` and `check_policy` raise.
     """
     check_policy(new_password, username)
-    user = await verified_user(server, username, old_password)
+    user = await verified_user(server, username, old_password, caller)
     if user is None:
         raise AccessDenied("wrong user name or password")
     password_hash = await server.passwords.hash(new_password)
@@ -98,15 +132,15 @@ async def enable(server: AuthorizationServer, username: str) -> User | None:
     return user
 
 
-async def _note_failure(
-    server: AuthorizationServer, user: User | None, client_id: str | None, *, verified: bool
-) -> None:
+def _reason(user: User | None, *, verified: bool) -> str:
     if user is None:
-        reason = "unknown user"
-    elif verified:
-        reason = "user disabled"
-    else:
-        reason = "wrong password"
+        return "unknown user"
+    return "user disabled" if verified else "wrong password"
+
+
+async def _note_failure(
+    server: AuthorizationServer, user: User | None, client_id: str | None, reason: str
+) -> None:
     server.metrics.log_in_failures[reason] += 1
     await audit_log.log_in_failed(
         server.db,

@@ -19,6 +19,7 @@ class Parameters(dict[str, str]):
     """
 
     repeated: frozenset[str] = frozenset()  # of `parse` only: names that came more than once
+    address: str = ""  # where they came from, as `endpoints.client_form` has found out
 
     @classmethod
     def from_form(cls, content_type: str | None, body: bytes) -> "Parameters":

@@ -5,15 +5,13 @@ make none, and a guess is refused without a query.
 """
 
 import hmac
-import secrets
 import uuid
 from typing import Final
 
 from auth_service.key_encryption import KeyEncryptionKey
 from auth_service.store import Database
-from auth_service.store import secrets as stored_secrets
+from auth_service.stored_key import StoredKey
 from shared import jws
-from shared.errors import TemporarilyUnavailable
 
 _NAME: Final = "refresh token key"
 _ID: Final = 16  # octets
@@ -25,21 +23,16 @@ class RefreshTokens:
     """Makes and reads refresh tokens; every issuer process on one database has the same key."""
 
     def __init__(self) -> None:
-        self._key: bytes | None = None
+        self._key = StoredKey(_NAME)
 
     async def load(self, db: Database, key_encryption_key: KeyEncryptionKey) -> None:
-        """Read the key from the database, where the first of us to get there leaves one."""
-        encrypted = await stored_secrets.find(db, _NAME)
-        if encrypted is None:
-            new = key_encryption_key.encrypt(secrets.token_bytes(32), name=_NAME)
-            await stored_secrets.add(db, _NAME, new)
-            encrypted = await stored_secrets.find(db, _NAME) or new
-        self._key = key_encryption_key.decrypt(encrypted, name=_NAME)
+        """Read the key (see `StoredKey.load`)."""
+        await self._key.load(db, key_encryption_key)
 
     def token(self, family_id: uuid.UUID, generation: int) -> str:
         """Return the family's token of this generation; always the same one."""
         named = family_id.bytes + generation.to_bytes(_GENERATION, "big")
-        return jws.encode(named + self._mac(named)).decode("ascii")
+        return jws.encode(named + self._key.mac(named)).decode("ascii")
 
     def read(self, token: str) -> tuple[uuid.UUID, int] | None:
         """Return family id and generation of a token that we made; None for any other."""
@@ -48,11 +41,6 @@ class RefreshTokens:
         except ValueError:
             return None
         named, mac = octets[:-32], octets[-32:]
-        if len(octets) != _LENGTH or not hmac.compare_digest(mac, self._mac(named)):
+        if len(octets) != _LENGTH or not hmac.compare_digest(mac, self._key.mac(named)):
             return None
         return uuid.UUID(bytes=named[:_ID]), int.from_bytes(named[_ID:], "big")
-
-    def _mac(self, named: bytes) -> bytes:
-        if self._key is None:
-            raise TemporarilyUnavailable(reason="no refresh token key at hand yet")
-        return hmac.digest(self._key, named, "sha256")

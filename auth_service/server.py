@@ -20,6 +20,7 @@ from auth_service.safe_fetch import SafeFetch
 from auth_service.settings import Settings
 from auth_service.status_lists import StatusLists
 from auth_service.store.lookups import Lookups
+from auth_service.stored_key import StoredKey
 from shared.access_token import AccessTokenVerifier
 from shared.database import Pool, create_pool
 from shared.jwks import MAXIMUM_OCTETS, KeySetMembers, read_key_set
@@ -34,6 +35,7 @@ class AuthorizationServer:
 
     `own_tokens` verifies what was issued here, but not whether it was revoked since.
     `client_keys` are the key sets of clients by their `jwks_uri`.
+    `visitor_key` is for what we know visitors by (see `throttling`).
     """
 
     settings: Settings
@@ -45,6 +47,7 @@ class AuthorizationServer:
     own_tokens: AccessTokenVerifier
     status_lists: StatusLists
     refresh_tokens: RefreshTokens
+    visitor_key: StoredKey
     passwords: Passwords
     fetch: SafeFetch
     client_keys: DocumentCache[KeySetMembers]
@@ -58,6 +61,7 @@ class AuthorizationServer:
         """
         await store.migrate_up(self.settings.database_url.get_secret_value())
         await self.refresh_tokens.load(self.db, self.key_encryption_key)
+        await self.visitor_key.load(self.db, self.key_encryption_key)
         await self.rotation.bootstrap(self.db)
         await self.keys.reload(self.db)
 
@@ -97,6 +101,7 @@ async def open_server(
             ),
             status_lists=StatusLists(settings.issuer, keys, now),
             refresh_tokens=RefreshTokens(),
+            visitor_key=StoredKey("visitor key"),
             passwords=passwords,
             fetch=fetch,
             client_keys=client_keys,

@@ -49,6 +49,9 @@ class Settings(ServiceSettings):
     password_workers: int = Field(default=2, ge=1, le=64)
     password_queue: int = Field(default=32, ge=0, le=10_000)
 
+    log_in_attempts: int = Field(default=10, ge=2, le=1_000_000)
+    address_attempts: int = Field(default=60, ge=2, le=1_000_000)
+
     registration: Literal["open", "closed"] = "open"
     fetch_from_loopback: bool = False  # clients' keys and documents: for development and tests
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -13,7 +13,7 @@ from typing import Final
 from auth_service import authorization, client_assertions, pushed_requests
 from auth_service.key_encryption import KeyEncryptionKeyRefused
 from auth_service.server import AuthorizationServer
-from auth_service.store import privileges
+from auth_service.store import privileges, throttles
 from shared.database import UNAVAILABLE, MigrationRefused, NotMigrated
 
 _LOG = logging.getLogger(__name__)
@@ -61,6 +61,7 @@ async def _forget(server: AuthorizationServer) -> None:
     await authorization.forget(server)
     await client_assertions.forget(server)
     await pushed_requests.forget(server)
+    await throttles.forget(server.db, server.time())
 
 
 async def _prepare(server: AuthorizationServer) -> None:

@@ -18,7 +18,7 @@ from lab.bench.measure import LOAD_CORE
 from lab.experiments import Experiment, Json
 from lab.premises import laboratory
 from lab.stopping import stoppable
-from stack.layout import Settings
+from stack.layout import UNTHROTTLED, Settings
 
 RUN = "run"  # the file that says what the other files of a folder belong to
 
@@ -96,7 +96,7 @@ async def _run_all(console: Console, run_: Run, chosen: Sequence[Experiment]) ->
             began, started = time.monotonic(), results.now()
             step = _Step(experiment, costs[experiment.id], advance)
             try:
-                settings = Settings(auth=experiment.auth, restart=False)
+                settings = Settings(auth={**UNTHROTTLED, **experiment.auth}, restart=False)
                 chance = random.Random(f"{run_.seed} {experiment.id}")  # noqa: S311 - no secret
                 async with laboratory(settings, chance, quick=run_.quick, say=step.say) as lab:
                     with _kept_to_one_core(experiment.alone):

@@ -137,6 +137,20 @@ class UnsupportedMediaType(OAuthError):
     status_code = 415
 
 
+class TooManyRequests(OAuthError):
+    """Too much of this came lately; the caller may come again later (RFC 6585 §4).
+
+    `retry_after` is in seconds.
+    """
+
+    error = "too_many_requests"
+    status_code = 429
+
+    def __init__(self, *, retry_after: int, reason: str = "") -> None:
+        super().__init__("too many attempts; wait before the next one", reason=reason)
+        self.retry_after = retry_after
+
+
 class ServerError(OAuthError):
     """Something unforeseen; the log has the detail, the client has not (RFC 6749 §4.1.2.1)."""
 

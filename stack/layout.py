@@ -8,6 +8,10 @@ from typing import Final
 from stack.ports import free_ports
 
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+# For the auth service of a laboratory or a test, where one machine plays a crowd.
+UNTHROTTLED: Final[Mapping[str, str]] = MappingProxyType(
+    {"AUTH_LOG_IN_ATTEMPTS": "100000", "AUTH_ADDRESS_ATTEMPTS": "100000"}
+)
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,8 @@ class Stack:
             "AUTH_DATABASE_URL": self.databases.auth_url,
             "AUTH_KEY_ENCRYPTION_KEY_FILE": str(self.state.key_encryption_key_file()),
             "AUTH_CORS_ORIGINS": " ".join(origins),
+            # Our own load balancer, which says who it was that asked.
+            "AUTH_TRUSTED_PROXIES": "127.0.0.1",
             **self.settings.auth,
         }
 

@@ -21,7 +21,7 @@ from auth_service.settings import Settings as AuthSettings
 from auth_service.store import privileges
 from resource_service.settings import Settings as ResourceSettings
 from shared.database import Connection, migrate
-from stack.layout import Ports, Settings
+from stack.layout import UNTHROTTLED, Ports, Settings
 from stack.postgres import EmbeddedPostgres
 from stack.stack import Stack
 
@@ -58,7 +58,8 @@ def postgres(state_folder: Path) -> Iterator[EmbeddedPostgres]:
 @pytest.fixture(scope="session")
 async def system(state_folder: Path) -> AsyncIterator[Stack]:
     """A whole running stack on free ports, for tests that leave its processes alone."""
-    async with Stack(state_folder / "system", Ports.free(), Settings(postgres=QUICK)) as stack:
+    settings = Settings(postgres=QUICK, auth=UNTHROTTLED)
+    async with Stack(state_folder / "system", Ports.free(), settings) as stack:
         yield stack
 
 

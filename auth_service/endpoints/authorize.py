@@ -5,13 +5,13 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service import authorization, authorization_request, pushed_requests
+from auth_service import authorization, authorization_request, pushed_requests, throttling
 from auth_service.authorization import Step
 from auth_service.authorization_request import NAMES, AuthorizationRequest
 from auth_service.endpoints import authorize_document, browser, server_of
+from auth_service.endpoints.address import address_of
 from auth_service.endpoints.browser import Browser, PageRoute, StaleRequest
 from auth_service.parameters import Parameters, check_media_type
-from auth_service.server import AuthorizationServer
 from auth_service.store import authorization_requests
 from auth_service.store.authorization_requests import WaitingRequest
 from auth_service.store.sessions import Session
@@ -52,7 +52,7 @@ async def authorize(request: Request) -> Response:
         return browser.send(
             request, await authorization.grant(server, server.db, asked, visitor.session)
         )
-    waiting = await _wait(server, parameters)
+    waiting = await _wait(request, parameters, visitor)
     return _show(request, step, waiting, visitor)
 
 
@@ -75,7 +75,7 @@ async def authorize_by_form(request: Request) -> Response:
     given = Parameters.parse(await bodies.read(request))
     parameters, pushed = await pushed_requests.resolve(server, given)
     await authorization_request.read(server, parameters, direct=not pushed)
-    waiting = await _wait(server, parameters)
+    waiting = await _wait(request, parameters)
     return browser.see_other(f"{server.settings.issuer}{PATH}/continue?{_query(waiting)}")
 
 
@@ -98,7 +98,13 @@ async def continue_(request: Request) -> Response:
     return _show(request, step, waiting, visitor)
 
 
-async def _wait(server: AuthorizationServer, parameters: Parameters) -> WaitingRequest:
+async def _wait(
+    request: Request, parameters: Parameters, visitor: Browser | None = None
+) -> WaitingRequest:
+    """Keep the request; `TooManyRequests` if too many are kept for a stranger's address."""
+    server = server_of(request)
+    if visitor is None or visitor.session is None:
+        await throttling.admit(server, throttling.authorization(server, address_of(request)))
     kept = {name: value for name, value in parameters.items() if name in NAMES}
     return await authorization_requests.add(server.db, kept, server.time())
 

@@ -9,21 +9,35 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
-from auth_service import authorization_request, authorization_response, pages, sessions
+from auth_service import (
+    authorization_request,
+    authorization_response,
+    pages,
+    sessions,
+    throttling,
+)
 from auth_service.authorization import WAITS
 from auth_service.authorization_request import AuthorizationRequest
 from auth_service.authorization_response import AuthorizationResponse, RefusedByRedirect
 from auth_service.endpoints import server_of
+from auth_service.endpoints.address import address_of
 from auth_service.parameters import Parameters
 from auth_service.settings import Settings
 from auth_service.store import authorization_requests
 from auth_service.store.authorization_requests import WaitingRequest
 from auth_service.store.sessions import Session
+from auth_service.throttling import Caller
 from shared.database import UNAVAILABLE
-from shared.errors import InvalidRequest, OAuthError, TemporarilyUnavailable
+from shared.errors import (
+    InvalidRequest,
+    OAuthError,
+    TemporarilyUnavailable,
+    TooManyRequests,
+)
 from shared.http import bodies
 
 _COOKIE_LENGTH: Final = 43
+_REMEMBERED: Final = 365 * 86_400  # seconds
 
 
 class StaleRequest(InvalidRequest):
@@ -85,7 +99,7 @@ def error_page(request: Request, error: OAuthError) -> Response:
         "error",
         status_code=error.status_code,
         headers=retry_after(error),
-        text="error_stale" if isinstance(error, StaleRequest) else "error_text",
+        text=_text(error),
         error=error.error,
         description=error.description,
     )
@@ -93,7 +107,7 @@ def error_page(request: Request, error: OAuthError) -> Response:
 
 def retry_after(error: OAuthError) -> dict[str, str]:
     """Say when to come again, where it applies (RFC 9110 §10.2.3)."""
-    if isinstance(error, TemporarilyUnavailable):
+    if isinstance(error, TemporarilyUnavailable | TooManyRequests):
         return {"retry-after": str(error.retry_after)}
     return {}
 
@@ -157,25 +171,60 @@ def see_other(location: str) -> Response:
 
 def with_cookie(request: Request, response: Response, cookie: str) -> Response:
     """Set the browser's cookie: for us alone, unseen by scripts, gone with the browser."""
-    settings = server_of(request).settings
+    name = cookie_name(server_of(request).settings)
+    return _with_cookie(request, response, name, cookie)
+
+
+def _with_cookie(
+    request: Request, response: Response, name: str, value: str, max_age: int | None = None
+) -> Response:
     response.set_cookie(
-        cookie_name(settings),
-        cookie,
+        name,
+        value,
+        max_age=max_age,
         path="/",
-        secure=settings.issuer.startswith("https:"),
+        secure=server_of(request).settings.issuer.startswith("https:"),
         httponly=True,
         samesite="lax",
     )
     return response
 
 
-def cookie_name(settings: Settings) -> str:
+def cookie_name(settings: Settings, name: str = "sealgate") -> str:
     """Over https no other host can have set it, nor a page without TLS (RFC 6265bis §4.1.3.2).
 
     That takes the path `/`, so issuers on one host tell their cookies apart by the name.
     """
     prefix = "__Host-" if settings.issuer.startswith("https:") else ""
-    return f"{prefix}sealgate{settings.path.replace('/', '+')}"
+    return f"{prefix}{name}{settings.path.replace('/', '+')}"
+
+
+def caller(request: Request) -> Caller:
+    """Return where a log-in in this browser comes from."""
+    cookie = request.cookies.get(_device_cookie_name(request))
+    return Caller(address_of(request), device=cookie)
+
+
+def remember(request: Request, response: Response, username: str) -> Response:
+    """Let the browser keep that this account has logged in here (see `throttling`)."""
+    server = server_of(request)
+    return _with_cookie(
+        request,
+        response,
+        _device_cookie_name(request),
+        throttling.device_cookie(server, username),
+        max_age=_REMEMBERED,
+    )
+
+
+def _device_cookie_name(request: Request) -> str:
+    return cookie_name(server_of(request).settings, "sealgate-device")
+
+
+def _text(error: OAuthError) -> str:
+    if isinstance(error, TooManyRequests):
+        return "too_often"
+    return "error_stale" if isinstance(error, StaleRequest) else "error_text"
 
 
 def _wants_html(request: Request) -> bool:

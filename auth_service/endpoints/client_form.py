@@ -2,6 +2,7 @@
 
 from fastapi import Request
 
+from auth_service.endpoints.address import address_of
 from auth_service.parameters import Parameters
 from shared.errors import InvalidRequest
 from shared.http import bodies, headers
@@ -17,4 +18,6 @@ async def read(request: Request) -> tuple[Parameters, str | None]:
         raise InvalidRequest("the parameters belong in the body")
     content_type = headers.single(request, "content-type")
     authorization = headers.single(request, "authorization")
-    return Parameters.from_form(content_type, await bodies.read(request)), authorization
+    parameters = Parameters.from_form(content_type, await bodies.read(request))
+    parameters.address = address_of(request)
+    return parameters, authorization

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Request, Response
 from auth_service import accounts, pages, redirect_uris, sessions
 from auth_service.authentication_context import PASSWORD
 from auth_service.endpoints import browser, server_of
+from auth_service.endpoints.address import address_of
 from auth_service.endpoints.browser import Browser, PageRoute
 from auth_service.parameters import Parameters
 from auth_service.store import authorization_requests
 from auth_service.store.users import User
-from shared.errors import AccessDenied, Conflict, InvalidRequest, OAuthError
+from shared.errors import AccessDenied, Conflict, InvalidRequest, OAuthError, TooManyRequests
 
 # Where a log-in may lead to if no client waits: pages of ours, by path (RFC 9700 §4.11.2).
 _OUR_PAGES: Final = re.compile(r"/(?:account|device)(?:[/?][!-~]*)?")
@@ -36,7 +37,10 @@ async def log_in(request: Request) -> Response:
     server = server_of(request)
     try:
         user = await accounts.verified_user(
-            server, parameters.get("username", ""), parameters.get("password", "")
+            server,
+            parameters.get("username", ""),
+            parameters.get("password", ""),
+            browser.caller(request),
         )
         if user is None:
             raise AccessDenied("wrong user name or password")
@@ -61,7 +65,10 @@ async def register(request: Request) -> Response:
     parameters = await browser.form(request, visitor)
     try:
         user = await accounts.register(
-            server_of(request), parameters.get("username", ""), parameters.get("password", "")
+            server_of(request),
+            parameters.get("username", ""),
+            parameters.get("password", ""),
+            address_of(request),
         )
     except OAuthError as error:
         return await _again(request, "register", parameters, visitor, error)
@@ -161,6 +168,8 @@ def _problem(template: str, error: OAuthError) -> str:
     """Name the text that tells the person what to mend."""
     if isinstance(error, Conflict):
         return "name_taken"
+    if isinstance(error, TooManyRequests):
+        return "too_often"
     if isinstance(error, InvalidRequest) and "name" in error.description:
         return "bad_username"
     if isinstance(error, AccessDenied | InvalidRequest):
@@ -178,6 +187,7 @@ async def _logged_in(
         response = browser.see_other(f"{server_of(request).settings.issuer}{next_}")
     else:
         response = browser.see_other(_url(request, "authorize/continue", parameters))
+    browser.remember(request, response, user.username)
     return browser.with_cookie(request, response, cookie)
 
 

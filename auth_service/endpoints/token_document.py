@@ -16,6 +16,7 @@ from shared.errors import (
     InvalidScope,
     InvalidTarget,
     TemporarilyUnavailable,
+    TooManyRequests,
     UnauthorizedClient,
     UnsupportedGrantType,
 )
@@ -157,6 +158,7 @@ RESPONSES: Final[Responses] = {
         InvalidScope,
         InvalidTarget,
         TemporarilyUnavailable,
+        TooManyRequests,
         UnauthorizedClient,
         UnsupportedGrantType,
     ),

@@ -9,12 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from auth_service import accounts, passwords
 from auth_service.endpoints import server_of
+from auth_service.endpoints.address import address_of
+from auth_service.throttling import Caller
 from shared.errors import (
     AccessDenied,
     Conflict,
     ContentTooLarge,
     InvalidRequest,
     TemporarilyUnavailable,
+    TooManyRequests,
     UnsupportedMediaType,
 )
 from shared.http.openapi import refusals
@@ -22,7 +25,10 @@ from shared.http.strict import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, prefix="/users", tags=["users"])
 
-_BODY: Final = (InvalidRequest, ContentTooLarge, UnsupportedMediaType, TemporarilyUnavailable)
+_BODY: Final = (
+    *(InvalidRequest, ContentTooLarge, UnsupportedMediaType, TemporarilyUnavailable),
+    TooManyRequests,
+)
 _NO_STORE: Final = {"cache-control": "no-store"}
 _NO_NUL: Final = r"^[^\x00]*$"
 
@@ -87,7 +93,9 @@ async def register(
     server = server_of(request)
     if server.settings.registration == "closed":
         raise AccessDenied("registration is closed")
-    user = await accounts.register(server, registration.username, registration.password)
+    user = await accounts.register(
+        server, registration.username, registration.password, address_of(request)
+    )
     response.headers.update(_NO_STORE)
     return RegisteredUser(sub=user.sub, username=user.username)
 
@@ -112,5 +120,7 @@ async def change_password(
     authentication scheme to try again with (RFC 9110 §15.5.2), and there is none here.
     """
     server = server_of(request)
-    await accounts.change_password(server, username, change.old_password, change.new_password)
+    await accounts.change_password(
+        server, username, change.old_password, change.new_password, Caller(address_of(request))
+    )
     return Response(status_code=HTTPStatus.NO_CONTENT, headers=_NO_STORE)

@@ -9,6 +9,7 @@ from auth_service.server import AuthorizationServer
 from auth_service.store import refresh_token_families
 from auth_service.store.clients import Client
 from auth_service.store.refresh_token_families import LogIn
+from auth_service.throttling import Caller
 from auth_service.tokens import TokenResponse
 from shared.errors import InvalidGrant, UnauthorizedClient
 
@@ -23,12 +24,14 @@ async def password(
     RFC 9700 §2.4 forbids this grant: it shows the password to the client, trains people to type
     it anywhere, and leaves no room for a second factor. Where the client *is* the issuer's own
     hand, it sees the password anyway; so it is for clients flagged first-party and no others.
+    `TooManyRequests` after too many wrong ones (see `throttling`).
     """
     if not client.first_party:
         raise UnauthorizedClient("this grant is for first-party clients")
     username, presented = parameters.required("username"), parameters.required("password")
     scope = scopes.granted(parameters.get("scope"), client.scope)
-    user = await accounts.verified_user(server, username, presented, client.client_id)
+    caller = Caller(parameters.address, None if client.is_public else client.client_id)
+    user = await accounts.verified_user(server, username, presented, caller, client.client_id)
     if user is None:
         raise InvalidGrant(reason="unknown or disabled user, or wrong password")
     now = server.time()

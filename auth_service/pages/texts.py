@@ -24,6 +24,7 @@ ENGLISH: Final = {
     "bad_password": "This password is too short, too long, or too easily guessed. "
     "Please choose another one.",
     "too_many": "Many people are logging in just now. Please try again in a moment.",
+    "too_often": "There were too many attempts. Please wait for a minute, then try again.",
     "choose_account": "Choose an account",
     "continue_as": "Continue as",
     "another_account": "Use another account",
@@ -84,6 +85,7 @@ KOREAN: Final = {
     "bad_password": "비밀번호가 너무 짧거나 길거나, 추측하기 쉽습니다. "
     "다른 비밀번호를 골라 주세요.",
     "too_many": "지금 로그인하는 사람이 많습니다. 잠시 후 다시 시도해 주세요.",
+    "too_often": "시도가 너무 많았습니다. 1분쯤 기다린 뒤 다시 시도해 주세요.",
     "choose_account": "계정 선택",
     "continue_as": "다음 계정으로 계속:",
     "another_account": "다른 계정 사용",

@@ -14,11 +14,24 @@ import asyncpg
 from auth_service.store import privileges
 from shared.database import Connection, Pool, migrate, require_migrated
 
-__all__ = ["MIGRATIONS", "Connection", "Database", "Pool", "connected", "migrate_up"]
+__all__ = [
+    "MIGRATIONS",
+    "WITHOUT_WAITING",
+    "Connection",
+    "Database",
+    "Pool",
+    "connected",
+    "migrate_up",
+]
 
 Database: TypeAlias = "Pool | Connection"
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+# Before a statement that is a transaction of its own, and reads FROM this: it does not wait for
+# the disk. What it wrote in the last half second or so may be lost when PostgreSQL crashes.
+WITHOUT_WAITING: Final = (
+    "WITH without_waiting AS (SELECT set_config('synchronous_commit', 'off', true))"
+)
 
 
 @asynccontextmanager

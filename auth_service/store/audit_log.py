@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from auth_service.store import Database
+from auth_service.store import WITHOUT_WAITING, Database
 
 MOST_A_MINUTE: Final = 10  # rows of one kind of refusal about one user, client or family
 
@@ -121,10 +121,7 @@ async def record(
 
 # A refusal changes nothing, so its row is a transaction of its own. That does not wait for the
 # disk: the time of the answer must not tell whether there was a row, hence whether the user
-# exists. The last such rows, of less than a second, may be lost when PostgreSQL crashes.
-_WITHOUT_WAITING: Final = (
-    "WITH without_waiting AS (SELECT set_config('synchronous_commit', 'off', true))"
-)
+# exists.
 
 
 async def log_in_failed(
@@ -137,7 +134,7 @@ async def log_in_failed(
     """
     await db.execute(
         f"""
-        {_WITHOUT_WAITING}
+        {WITHOUT_WAITING}
         INSERT INTO audit_log (at, event, sub, client_id, detail)
         SELECT $1, 'log-in failed', $2, $3, jsonb_build_object('reason', $4::text)
         FROM without_waiting
@@ -158,7 +155,7 @@ async def client_refused(db: Database, at: datetime, client_id: str, reason: str
     """Add a row about a known client that was refused, `MOST_A_MINUTE` of each at most."""
     await db.execute(
         f"""
-        {_WITHOUT_WAITING}
+        {WITHOUT_WAITING}
         INSERT INTO audit_log (at, event, client_id, detail)
         SELECT $1, 'client refused', $2, jsonb_build_object('reason', $3::text)
         FROM without_waiting

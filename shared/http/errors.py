@@ -10,7 +10,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from shared.errors import InvalidRequest, OAuthError, ServerError, TemporarilyUnavailable
+from shared.errors import (
+    InvalidRequest,
+    OAuthError,
+    ServerError,
+    TemporarilyUnavailable,
+    TooManyRequests,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -56,7 +62,7 @@ def install(app: FastAPI, headers: Callable[[Request, OAuthError], Headers]) -> 
 def error_response(error: OAuthError, headers: Headers) -> JSONResponse:
     """Return the error as JSON with `no-store`, and `Retry-After` where it applies."""
     fixed = {"cache-control": "no-store"}
-    if isinstance(error, TemporarilyUnavailable):
+    if isinstance(error, TemporarilyUnavailable | TooManyRequests):
         fixed["retry-after"] = str(error.retry_after)
     return JSONResponse(error.body(), error.status_code, fixed | headers)
 

@@ -13,6 +13,7 @@ from shared.errors import (
     MissingToken,
     OAuthError,
     TemporarilyUnavailable,
+    TooManyRequests,
 )
 
 Responses = dict[int | str, dict[str, Any]]
@@ -55,6 +56,7 @@ _HEADERS: Final[dict[type[OAuthError], dict[str, Any]]] = {
     InsufficientScope: _CHALLENGE,
     InvalidClient: _CHALLENGE,
     TemporarilyUnavailable: _RETRY_AFTER,
+    TooManyRequests: _RETRY_AFTER,
 }
 
 

@@ -22,10 +22,12 @@ from auth_service.server import AuthorizationServer
 from auth_service.settings import Settings
 from auth_service.store import clients
 from auth_service.store.clients import Client
+from auth_service.throttling import Caller
 
 REPOSITORY = Path(__file__).parent.parent.parent
 PASSWORD = "correct horse battery staple"
 SECRET = "s3cret-of-the-batch-client"
+SOMEWHERE = Caller("192.0.2.1")
 
 
 class Clock:
@@ -88,6 +90,8 @@ def settings(auth_database_url: str, key_encryption_key_file: Path) -> Settings:
         password_memory_kib=8,
         password_time_cost=1,
         password_queue=200,
+        log_in_attempts=1000,
+        address_attempts=1000,
     )
 
 

@@ -14,6 +14,7 @@ from auth_service.store import audit_log
 from auth_service.store.audit_log import MOST_A_MINUTE, Entry
 from shared import jws
 from shared.errors import AccessDenied, Conflict
+from tests.auth_service.conftest import SOMEWHERE
 
 PASSWORD = "correct horse battery staple"
 NEW_PASSWORD = "another horse battery"
@@ -80,8 +81,8 @@ async def test_a_new_password_ends_each_log_in_by_name_and_a_refused_change_leav
     for _ in range(2):
         await issuer.log_in()
     with pytest.raises(AccessDenied):
-        await accounts.change_password(issuer.server, "alice", "wrong", NEW_PASSWORD)
-    await accounts.change_password(issuer.server, "alice", PASSWORD, NEW_PASSWORD)
+        await accounts.change_password(issuer.server, "alice", "wrong", NEW_PASSWORD, SOMEWHERE)
+    await accounts.change_password(issuer.server, "alice", PASSWORD, NEW_PASSWORD, SOMEWHERE)
     first, second, failed, changed, *ended = await log(issuer)
     assert failed.event == "log-in failed"
     assert (changed.event, changed.sub) == ("password changed", first.sub)
@@ -173,7 +174,7 @@ async def test_nothing_secret_is_in_it(issuer: Any, clock: Any) -> None:
     await issuer.refresh(body["refresh_token"])
     await wrong_password(issuer)
     await wrong_password(issuer, "pa55word as user name")
-    await accounts.change_password(issuer.server, "alice", PASSWORD, NEW_PASSWORD)
+    await accounts.change_password(issuer.server, "alice", PASSWORD, NEW_PASSWORD, SOMEWHERE)
     rows = await issuer.server.db.fetch("SELECT * FROM audit_log")
     dump = repr([tuple(row) for row in rows])
     assert len(rows) > 5

@@ -7,6 +7,7 @@ import pytest
 
 from auth_service import accounts, audit_story
 from auth_service.store import audit_log
+from tests.auth_service.conftest import SOMEWHERE
 
 PASSWORD = "correct horse battery staple"
 DAY = 86_400
@@ -94,7 +95,9 @@ async def test_a_log_in_that_was_used_to_its_end(issuer: Any, clock: Any, story:
 
 async def test_a_new_password(issuer: Any, story: Any) -> None:
     await issuer.log_in()
-    await accounts.change_password(issuer.server, "alice", PASSWORD, "another horse battery")
+    await accounts.change_password(
+        issuer.server, "alice", PASSWORD, "another horse battery", SOMEWHERE
+    )
     told = await story()
     assert "2027-01-15 08:00:00  ended: password changed" in told
     assert told.endswith(

@@ -9,7 +9,7 @@ from tests.auth_service.ring import states
 
 
 async def boot_together(start: Any, owner: Any, number: int) -> None:
-    """Start issuers on an empty database: one active key, one JWKS, one refresh token key.
+    """Start issuers on an empty database: one active key, one JWKS, one of each other key.
 
     They migrate it themselves, so their role may make tables.
     """
@@ -23,7 +23,8 @@ async def boot_together(start: Any, owner: Any, number: int) -> None:
         assert len(set(bodies)) == 1
         assert await states(issuers[0]) == ["active", "published"]
         assert len({issuer.server.keys.active_kid for issuer in issuers}) == 1
-        assert len({issuer.server.refresh_tokens._key for issuer in issuers}) == 1
+        assert len({issuer.server.refresh_tokens._key.mac(b"") for issuer in issuers}) == 1
+        assert len({issuer.server.visitor_key.mac(b"") for issuer in issuers}) == 1
     finally:
         await asyncio.gather(*(context.__aexit__(None, None, None) for context in contexts))
 

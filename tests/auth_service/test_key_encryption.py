@@ -135,7 +135,7 @@ async def test_rewrapping_moves_every_secret_to_the_new_key(
     refresh_token = (await issuer.log_in())["refresh_token"]
     before = await published(issuer)
     new = write(tmp_path / "new", new_line())
-    assert await encrypt_anew(issuer, new) == 4  # three signing keys, one refresh token key
+    assert await encrypt_anew(issuer, new) == 5  # three signing keys, two others
     async with start(key_encryption_key_file=new) as other:
         assert await published(other) == before
         assert (await other.refresh(refresh_token)).status_code == 200
@@ -172,10 +172,10 @@ async def test_it_can_be_run_again_from_either_side(
     issuer: Any, tmp_path: Path, key_encryption_key_file: Path
 ) -> None:
     new = write(tmp_path / "new", new_line())
-    assert await encrypt_anew(issuer, new) == 3
-    assert await encrypt_anew(issuer, new) == 3
+    assert await encrypt_anew(issuer, new) == 4
+    assert await encrypt_anew(issuer, new) == 4
     old = KeyEncryptionKey.load(key_encryption_key_file)
-    assert await rewrap(issuer.server.db, KeyEncryptionKey.load(new), old) == 3
+    assert await rewrap(issuer.server.db, KeyEncryptionKey.load(new), old) == 4
 
 
 async def test_with_a_key_that_fits_nothing_it_is_refused_and_nothing_changes(

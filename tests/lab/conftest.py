@@ -11,7 +11,7 @@ from lab import fleet, schemes
 from lab.client import Client
 from lab.fleet import Fleet
 from lab.schemes import Account
-from stack.layout import Ports, Settings
+from stack.layout import UNTHROTTLED, Ports, Settings
 from stack.stack import Stack
 
 SIZES = (1, 2)
@@ -21,7 +21,9 @@ SIZES = (1, 2)
 async def stack() -> AsyncIterator[Stack]:
     """Issuer, database, two production replicas and load balancers, on free ports."""
     folder = Path(tempfile.mkdtemp(prefix="sealgate-test-"))
-    async with Stack(folder, Ports.free(max(SIZES)), Settings(restart=False)) as running:
+    async with Stack(
+        folder, Ports.free(max(SIZES)), Settings(auth=UNTHROTTLED, restart=False)
+    ) as running:
         yield running
     shutil.rmtree(folder)
 

@@ -21,12 +21,13 @@ from auth_service.key_encryption import KeyEncryptionKey
 from auth_service.server import AuthorizationServer, open_server
 from auth_service.settings import Settings as AuthSettings
 from shared import jws
-from stack.layout import Ports, Settings
+from stack.layout import UNTHROTTLED, Ports, Settings
 from stack.ports import free_ports
 from stack.stack import Stack
 
 # Enough time for a slow machine: what is tested here is never the end of the window.
 AUTH = {
+    **UNTHROTTLED,
     "AUTH_REFRESH_GRACE": "60",
     "AUTH_PASSWORD_MEMORY_KIB": "64",
     "AUTH_PASSWORD_TIME_COST": "1",

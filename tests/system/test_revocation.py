@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from stack.layout import Ports, Settings
+from stack.layout import UNTHROTTLED, Ports, Settings
 from stack.processes import REPOSITORY
 from stack.stack import Stack
 
@@ -20,6 +20,7 @@ STALE = 4.0
 # A poll and a fetch, where the machine may be busy with other tests: the time-out of a fetch.
 BOUND = POLL + 3.0
 AUTH = {
+    **UNTHROTTLED,
     "AUTH_REFRESH_GRACE": "1",
     "AUTH_PASSWORD_MEMORY_KIB": "64",
     "AUTH_PASSWORD_TIME_COST": "1",

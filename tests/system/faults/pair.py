@@ -13,7 +13,7 @@ import msgspec
 from lab.client import Client, Request
 from stack.admin_commands import run_admin_command
 from stack.caddy import Front
-from stack.layout import Ports, Settings
+from stack.layout import UNTHROTTLED, Ports, Settings
 from stack.ports import free_ports
 from stack.postgres import EmbeddedPostgres
 from stack.processes import Process
@@ -21,6 +21,7 @@ from stack.stack import Stack
 
 PASSWORD: Final = "seven green apples"
 _AUTH: Final = {
+    **UNTHROTTLED,
     "AUTH_JWKS_MAX_AGE": "1",  # a key may sign two seconds after it was published
     "AUTH_KEY_ROTATION_PERIOD": "0",
     # How dear a password is, is tested elsewhere.

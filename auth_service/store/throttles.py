@@ -1,0 +1,100 @@
+"""Throttles: how often something was done lately, by key, the same for every process.
+
+A row that is lost with the last half second of a crashed PostgreSQL does little harm, so nobody
+waits for the disk; see `store.WITHOUT_WAITING`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from auth_service.store import WITHOUT_WAITING, Database
+
+LONGEST: Final = 60  # seconds that anybody is made to wait
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """What is counted, by a key that nobody can undo.
+
+    So many are `free`, two at least; after that each waits twice as long as the one before,
+    `LONGEST` at most. One is forgotten every `leak` seconds.
+    """
+
+    key: bytes
+    free: int
+    leak: int
+
+
+_EMPTY_AT: Final = "greatest(old.empty_at, $4) + excluded.leak * interval '1 second'"
+_BEYOND: Final = f"ceil(extract(epoch FROM {_EMPTY_AT} - $4) / excluded.leak) - excluded.free"
+
+
+async def take(db: Database, throttles: Sequence[Throttle], now: datetime) -> int:
+    """Count one more of each and return 0, or return how many seconds are to be waited.
+
+    Each row tests and counts by itself, so of any number of concurrent calls as many get through
+    as may. Who has to wait by one throttle is counted by none, but for a call that overtakes.
+    """
+    row = await db.fetchrow(
+        f"""
+        {WITHOUT_WAITING}, wanted AS (
+            SELECT * FROM unnest($1::bytea[], $2::integer[], $3::integer[]) AS x (key, free, leak)
+        ), waiting AS (
+            SELECT max(free_at) AS until FROM throttles JOIN wanted USING (key) WHERE free_at > $4
+        ), taken AS (
+            INSERT INTO throttles AS old (key, free, leak, empty_at, free_at)
+            SELECT key, free, leak, $4::timestamptz + leak * interval '1 second', $4
+            FROM wanted, waiting, without_waiting WHERE until IS NULL
+            ORDER BY key
+            ON CONFLICT (key) DO UPDATE SET
+                free = excluded.free,
+                leak = excluded.leak,
+                empty_at = {_EMPTY_AT},
+                free_at = $4 + interval '1 second' * CASE
+                    WHEN {_BEYOND} < 0 THEN 0
+                    ELSE least({LONGEST}, 2 ^ least(10, {_BEYOND}))
+                END
+            WHERE old.free_at <= $4
+            RETURNING true
+        )
+        SELECT (SELECT count(*) FROM taken) = cardinality($1) AS taken,
+               ceil(extract(epoch FROM (SELECT until FROM waiting) - $4))::integer AS seconds
+        """,  # noqa: S608 - constants
+        [throttle.key for throttle in throttles],
+        [throttle.free for throttle in throttles],
+        [throttle.leak for throttle in throttles],
+        now,
+    )
+    assert row is not None  # noqa: S101 - a SELECT of expressions has one row
+    return 0 if row["taken"] else max(1, row["seconds"] or 1)
+
+
+async def give_back(
+    db: Database, throttles: Sequence[Throttle], now: datetime, *, cleared: bytes | None = None
+) -> None:
+    """Take back one count of each, and all that were made under the key `cleared`."""
+    # In the order of the keys, as `take` goes: two of these never wait for each other.
+    await db.execute(
+        f"""
+        {WITHOUT_WAITING}, locked AS (
+            SELECT key FROM throttles, without_waiting WHERE key = ANY($1)
+            ORDER BY key FOR UPDATE OF throttles
+        )
+        UPDATE throttles SET
+            empty_at = CASE throttles.key
+                WHEN $3 THEN $2 ELSE empty_at - leak * interval '1 second'
+            END,
+            free_at = least(free_at, $2)
+        FROM locked WHERE throttles.key = locked.key
+        """,  # noqa: S608 - a constant
+        [throttle.key for throttle in throttles],
+        now,
+        cleared,
+    )
+
+
+async def forget(db: Database, now: datetime) -> None:
+    """Remove what has been forgotten."""
+    await db.execute("DELETE FROM throttles WHERE empty_at <= $1 AND free_at <= $1", now)
