@@ -14,6 +14,8 @@ from auth_service import pages, status_lists
 from auth_service.endpoints import (
     authorize,
     consent,
+    device,
+    device_authorization,
     health,
     introspection,
     jwks,
@@ -106,10 +108,11 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
     app.state.policies = _policies(settings.cors_origins)
     for endpoint in (
         *(token, revocation, introspection, par, authorize, userinfo, logout),
+        device_authorization,
         *(jwks, status_list, metadata, users, health, metrics),
     ):
         app.include_router(endpoint.router)
-    for page in (login, consent, pages):
+    for page in (login, consent, device, pages):
         app.include_router(page.router)
     errors.install(app, _refused)
     for unavailable in UNAVAILABLE:

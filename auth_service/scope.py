@@ -1,6 +1,7 @@
 """Access token scope: its syntax, and what a client gets of what it asks (RFC 6749 §3.3)."""
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 from shared.errors import InvalidScope
@@ -25,6 +26,20 @@ def parse(value: str) -> frozenset[str]:
 def render(scope: frozenset[str]) -> str:
     """Write a scope string; the order means nothing and is always the same."""
     return " ".join(sorted(scope))
+
+
+def in_order(scope: frozenset[str]) -> list[str]:
+    """Return it as people read it: what is about them first, as OIDC Core has it; then by name."""
+    return [one for one in ABOUT_USER if one in scope] + sorted(scope - set(ABOUT_USER))
+
+
+def may_refresh(grant_types: Collection[str], scope: frozenset[str]) -> bool:
+    """Tell whether a client gets a refresh token for a user who granted this scope.
+
+    In an OpenID request only with `offline_access` (OIDC Core §11); in any other whenever the
+    client may refresh.
+    """
+    return "refresh_token" in grant_types and (OPENID not in scope or OFFLINE_ACCESS in scope)
 
 
 def asked_of_user(requested: str | None, allowed: frozenset[str]) -> frozenset[str]:

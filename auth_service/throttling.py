@@ -12,6 +12,7 @@ A name that nobody has is treated like any other.
 
 import hmac
 import secrets
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +27,8 @@ _NONCE: Final = 16  # octets
 _LEAK: Final = 60  # seconds until a wrong password is forgotten
 _ADDRESS_LEAK: Final = 10  # seconds
 _ACCOUNT: Final = 5  # times as many wrong passwords from everywhere as from one place
+_USER_CODES: Final = 5
+_USER_CODE_LEAK: Final = 120  # seconds
 _REQUESTS: Final = 10  # times as many authorization requests as other things
 
 
@@ -64,6 +67,14 @@ def registration(server: AuthorizationServer, address: str) -> list[Throttle]:
 def authorization(server: AuthorizationServer, address: str) -> list[Throttle]:
     """Return what an authorization request counts for that has to be kept for a stranger."""
     return [_of_address(server, "authorization", address, 1, _REQUESTS)]
+
+
+def user_code(server: AuthorizationServer, sub: uuid.UUID) -> list[Throttle]:
+    """Return what a wrong user code counts for (RFC 8628 §5.1).
+
+    In the ten minutes of a code that makes about twenty guesses: of 34.5 bits one in 2³⁰.
+    """
+    return [Throttle(_key(server, "user code", str(sub)), _USER_CODES, _USER_CODE_LEAK)]
 
 
 async def admit(server: AuthorizationServer, counted: Sequence[Throttle]) -> None:

@@ -10,7 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from auth_service import authorization, client_assertions, pushed_requests
+from auth_service import (
+    authorization,
+    client_assertions,
+    device_authorization,
+    pushed_requests,
+)
 from auth_service.key_encryption import KeyEncryptionKeyRefused
 from auth_service.server import AuthorizationServer
 from auth_service.store import privileges, throttles
@@ -62,6 +67,7 @@ async def _forget(server: AuthorizationServer) -> None:
     await client_assertions.forget(server)
     await pushed_requests.forget(server)
     await throttles.forget(server.db, server.time())
+    await device_authorization.forget(server)
 
 
 async def _prepare(server: AuthorizationServer) -> None:

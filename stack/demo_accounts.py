@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 _SCOPE: Final = "notes:read notes:write openid profile email address phone offline_access"
 _USER_GRANTS: Final = ("authorization_code", "password", "refresh_token")
+_DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 # A program on this machine that waits for its code, on whatever port (RFC 8252 §7.3).
 _CALLBACK: Final = "http://127.0.0.1/callback"
 
@@ -34,7 +35,7 @@ async def create(environment: Mapping[str, str]) -> dict[str, str]:
 
     async def client(name: str) -> dict[str, Any]:
         command = _new_client(
-            name, "Demo client", ("client_credentials", *_USER_GRANTS), [_CALLBACK]
+            name, "Demo client", ("client_credentials", *_USER_GRANTS, _DEVICE), [_CALLBACK]
         )
         answer: dict[str, Any] = json.loads(await run_admin_command(environment, command))
         return answer

@@ -12,7 +12,6 @@ from auth_service.authorization_response import AuthorizationResponse, refused
 from auth_service.endpoints import browser, server_of
 from auth_service.endpoints.browser import Browser, PageRoute, StaleRequest
 from auth_service.parameters import Parameters
-from auth_service.scope import ABOUT_USER
 from auth_service.store import audit_log, authorization_requests, consents
 from auth_service.store.audit_log import Event
 from auth_service.store.authorization_requests import WaitingRequest
@@ -41,7 +40,7 @@ async def consent_page(request: Request) -> Response:
         csrf_token=visitor.csrf_token,
         request_id=waiting.request_id,
         client_name=asked.client.name,
-        scopes=_in_order(asked.asked),
+        scopes=scopes.in_order(asked.asked),
         native=asked.client.is_public and redirect_uris.is_native(redirect_uri),
         username=session.username,
         place=urlsplit(redirect_uri).netloc,
@@ -65,11 +64,6 @@ async def decide(request: Request) -> Response:
     browser.count(request, error)
     issuer = server_of(request).settings.issuer
     return browser.send(request, refused(asked.destination, issuer, error))
-
-
-def _in_order(asked: frozenset[str]) -> list[str]:
-    """What is about the person first, as OIDC Core has it; then the rest by name."""
-    return [scope for scope in ABOUT_USER if scope in asked] + sorted(asked - set(ABOUT_USER))
 
 
 async def _logged_in(

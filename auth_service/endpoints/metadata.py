@@ -11,6 +11,7 @@ from auth_service.authorization_response import RESPONSE_MODES
 from auth_service.client_authentication import CONFIDENTIAL, METHODS
 from auth_service.endpoints import (
     authorize,
+    device_authorization,
     introspection,
     jwks,
     logout,
@@ -54,6 +55,7 @@ class Metadata(BaseModel):
 
     issuer: str
     authorization_endpoint: str
+    device_authorization_endpoint: str
     token_endpoint: str
     pushed_authorization_request_endpoint: str
     userinfo_endpoint: str
@@ -107,6 +109,7 @@ async def metadata(request: Request, response: Response) -> Metadata:
     return Metadata(
         issuer=issuer,
         authorization_endpoint=issuer + authorize.PATH,
+        device_authorization_endpoint=issuer + device_authorization.PATH,
         token_endpoint=issuer + token.PATH,
         pushed_authorization_request_endpoint=issuer + par.PATH,
         userinfo_endpoint=issuer + userinfo.PATH,

@@ -6,6 +6,8 @@ from fastapi import Security
 from fastapi.security import HTTPBasic
 
 from auth_service.client_assertions import ASSERTION_TYPE
+from auth_service.device_authorization import GRANT_TYPE
+from auth_service.device_errors import AuthorizationPending, ExpiredToken, SlowDown
 from auth_service.grants import GRANTS
 from auth_service.parameters import MAXIMUM_FIELDS, MEDIA_TYPE
 from shared.errors import (
@@ -78,6 +80,7 @@ _FORM: Final = {
         "refresh_token": _text("For `refresh_token`: the newest one."),
         "code": _text("For `authorization_code`: what came from the authorization endpoint."),
         "redirect_uri": _text("For `authorization_code`: the one that the code went to."),
+        "device_code": _text(f"For `{GRANT_TYPE}`: what `/device_authorization` gave."),
         "code_verifier": _text("For `authorization_code`: what the challenge was made from."),
     },
 }
@@ -101,6 +104,14 @@ _EXAMPLES: Final = {
             "code": "SplxlOBeZQQYbYS6WxSbIA",
             "redirect_uri": "https://client.example/callback",
             "code_verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+        },
+    },
+    "device_code": {
+        "summary": "A user who has agreed on another device",
+        "value": {
+            "grant_type": GRANT_TYPE,
+            "device_code": "GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eSQo",
+            "client_id": "tv",
         },
     },
     "refresh_token": {
@@ -151,12 +162,15 @@ RESPONSES: Final[Responses] = {
         "content": {"application/json": {"schema": _TOKEN_RESPONSE}},
     },
     **refusals(
+        AuthorizationPending,
         ContentTooLarge,
+        ExpiredToken,
         InvalidClient,
         InvalidGrant,
         InvalidRequest,
         InvalidScope,
         InvalidTarget,
+        SlowDown,
         TemporarilyUnavailable,
         TooManyRequests,
         UnauthorizedClient,

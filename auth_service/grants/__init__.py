@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
+from auth_service.device_authorization import GRANT_TYPE
 from auth_service.grants.authorization_code import authorization_code
 from auth_service.grants.client_credentials import client_credentials
+from auth_service.grants.device_code import device_code
 from auth_service.grants.password import password
 from auth_service.grants.refresh_token import refresh_token
 from auth_service.parameters import Parameters
@@ -19,4 +21,5 @@ GRANTS: Final[dict[str, Grant]] = {
     "password": password,
     "refresh_token": refresh_token,
     "authorization_code": authorization_code,
+    GRANT_TYPE: device_code,
 }

@@ -23,20 +23,14 @@ _LOG = logging.getLogger(__name__)
 async def authorization_code(
     server: AuthorizationServer, client: Client, parameters: Parameters
 ) -> TokenResponse:
-    """Exchange a code for tokens, once; its replay ends what it gave (RFC 6749 §4.1.2).
-
-    An OpenID request gets a refresh token only if `offline_access` was granted (OIDC Core §11);
-    any other whenever the client may refresh.
-    """
+    """Exchange a code for tokens, once; its replay ends what it gave (RFC 6749 §4.1.2)."""
     presented = _presented(server, client, parameters)
     jti = tokens.new_jti()
     redeemed = await _redeem(server, client, presented, jti)
     if redeemed is None:
         await _refuse(server, presented)
     redemption, family = redeemed
-    refreshable = "refresh_token" in client.grant_types and (
-        scopes.OPENID not in family.scope or scopes.OFFLINE_ACCESS in family.scope
-    )
+    refreshable = scopes.may_refresh(client.grant_types, family.scope)
     wanted = redemption.claims.get("id_token", ())
     known = await users.claims(server.db, family.sub) if wanted else {}
     return tokens.for_user(

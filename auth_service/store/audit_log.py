@@ -39,6 +39,7 @@ class Event(StrEnum):
     REGISTERED = "registered", "a user was added"
     LOGGED_IN = "logged in", "a user proved who he is; with a `family_id`, a client got tokens"
     LOGGED_OUT = "logged out", "of a browser, which ended the log-ins that began in it"
+    USER_CODE_REFUSED = "user code refused", "a user typed a device's code that there is not"
     CONSENT_GIVEN = "consent given", "the user agreed to the `scope` at a client"
     TOKENS_ISSUED = "tokens issued", "a client got tokens for a user logged in in a browser"
     LOG_IN_FAILED = "log-in failed", "of a known user; `reason` says why"

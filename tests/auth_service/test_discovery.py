@@ -21,6 +21,7 @@ async def test_the_metadata_are_true(issuer: Any, path: str) -> None:
     assert metadata == {
         "issuer": "http://127.0.0.1:8000",
         "authorization_endpoint": "http://127.0.0.1:8000/authorize",
+        "device_authorization_endpoint": "http://127.0.0.1:8000/device_authorization",
         "token_endpoint": "http://127.0.0.1:8000/token",
         "pushed_authorization_request_endpoint": "http://127.0.0.1:8000/par",
         "userinfo_endpoint": "http://127.0.0.1:8000/userinfo",
@@ -38,6 +39,7 @@ async def test_the_metadata_are_true(issuer: Any, path: str) -> None:
         "response_modes_supported": ["query", "form_post"],
         "grant_types_supported": [
             *("client_credentials", "password", "refresh_token", "authorization_code"),
+            "urn:ietf:params:oauth:grant-type:device_code",
         ],
         "prompt_values_supported": ["consent", "login", "none", "select_account"],
         "subject_types_supported": ["public"],
@@ -80,7 +82,8 @@ async def test_every_address_in_the_metadata_answers(issuer: Any, path: str) -> 
     assert (await issuer.http.get(metadata["jwks_uri"])).status_code == 200
     assert (await issuer.http.get(metadata["service_documentation"])).status_code == 200
     assert (await issuer.http.get(metadata["status_list_aggregation_endpoint"])).status_code == 200
-    for endpoint in ("token_endpoint", "revocation_endpoint", "introspection_endpoint"):
+    posted = ("token", "device_authorization", "revocation", "introspection")
+    for endpoint in (f"{name}_endpoint" for name in posted):
         assert (await issuer.http.post(metadata[endpoint])).status_code == 400
     assert (await issuer.http.get(metadata["authorization_endpoint"])).status_code == 400
     assert (await issuer.http.get(metadata["userinfo_endpoint"])).status_code == 401

@@ -121,6 +121,50 @@ async def test_every_page_can_be_used_and_fits(
     assert traffic.hosts == {system.auth_url.removeprefix("http://")}
 
 
+async def test_the_pages_for_a_device_can_be_used_and_fit(
+    look: BrowserContext, system: Stack, person: tuple[str, str], show: Show
+) -> None:
+    demo, page = system.demo, await look.new_page()
+    traffic = Traffic()
+    traffic.watch(page)
+
+    async def device() -> dict[str, Any]:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            answer = await http.post(
+                f"{system.auth_url}/device_authorization",
+                data={"scope": "openid profile notes:read"},
+                auth=(demo["DEMO_CLIENT_ID"], demo["DEMO_CLIENT_SECRET"]),
+            )
+        return dict(answer.raise_for_status().json())
+
+    codes = await device()
+    await page.goto(codes["verification_uri"])
+    await page.fill("#username", person[0])
+    await page.fill("#password", person[1])
+    await page.click("button.primary")
+    await page.locator("#user_code:focus").wait_for()
+    await show(page, "device")
+    await page.keyboard.type("bbbb bbbb")
+    await page.keyboard.press("Enter")
+    await page.locator("[role=alert]").wait_for()
+    await show(page, "device-unknown-code")
+    await page.fill("#user_code", codes["user_code"].lower())
+    await page.keyboard.press("Enter")
+    await page.get_by_text(codes["user_code"]).wait_for()
+    assert await page.locator(".warning").is_visible()
+    await show(page, "device-consent")
+    await page.click("button.primary")
+    await page.locator("form").wait_for(state="detached")
+    await show(page, "device-allowed")
+    await page.goto((await device())["verification_uri_complete"])
+    await page.click("button.primary")
+    await page.locator("button:not(.primary)").click()
+    await page.locator("form").wait_for(state="detached")
+    await show(page, "device-denied")
+    assert traffic.complaints == []
+    assert traffic.hosts == {system.auth_url.removeprefix("http://")}
+
+
 async def test_the_way_in_works_by_keyboard_alone_and_without_scripts(
     chromium: Browser, system: Stack, person: tuple[str, str]
 ) -> None:
