@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ from resource_service import status_list_token
 from resource_service.status_list import Policy, StatusList
 from resource_service.status_list_file import StatusListFile
 from resource_service.status_list_token import StatusListRefused
-from shared.access_token import Refusal
+from shared.access_token import Refusal, Revoked
 from shared.errors import InvalidToken, TemporarilyUnavailable
 from shared.status_list import Reference
 
@@ -94,19 +95,10 @@ class RemoteStatusLists:
         """Fetches of lists by outcome, since the start."""
         return self._policy.fetches
 
-    def is_revoked(self, reference: Reference) -> bool | None:
-        """Tell by a list at hand; None if it is not there, too old or too short.
-
-        Called for every request: a look-up, a comparison, a shift and a mask.
-        """
-        followed = self._lists.get(reference.uri)
-        if followed is None or self._now() >= followed.usable_until:
-            return None
-        followed.used = True
-        try:
-            return followed.octets[reference.idx >> 3] >> (reference.idx & 7) & 1 == 1
-        except IndexError:
-            return None
+    def at_hand(self, uri: str) -> Revoked | None:
+        """Return what reads the list behind `uri`, if it is followed."""
+        followed = self._lists.get(uri)
+        return None if followed is None else followed.is_revoked
 
     async def look_up(self, reference: Reference) -> bool:
         """Tell whether a token was revoked; waits for at most one fetch.
@@ -120,7 +112,7 @@ class RemoteStatusLists:
             raise TemporarilyUnavailable(
                 "the list of revoked tokens is out of reach", retry_after=followed.retry_after
             )
-        revoked = self.is_revoked(reference)
+        revoked = followed.is_revoked(reference.idx)
         if revoked is None:
             raise InvalidToken(Refusal.NO_STATUS, reason=f"no entry {reference.idx}")
         return revoked
@@ -139,6 +131,7 @@ class RemoteStatusLists:
     def _drop(self, followed: StatusList) -> None:
         del self._lists[followed.uri]
         followed.stop()
+        followed.usable_until = -math.inf  # for those who hold on to it
 
     def _after_fetch(self) -> None:
         """Follow no more what nobody asks for, but always one; and save now and then."""

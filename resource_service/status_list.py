@@ -69,6 +69,7 @@ class StatusList:
         self.usable_until = -math.inf
         self.signed: SignedStatusList | None = None
         self._policy = policy
+        self._now = policy.now
         self._changed = changed
         self._etag: str | None = None
         self._confirmed_at = self._started_at = -math.inf
@@ -82,21 +83,34 @@ class StatusList:
     @property
     def usable(self) -> bool:
         """Whether there is a list, and not too old a one."""
-        return self._policy.now() < self.usable_until
+        return self._now() < self.usable_until
 
     @property
     def age(self) -> float | None:
         """Seconds since the issuer last said that the list is as it is; None if it never did."""
-        return None if self._confirmed_at == -math.inf else self._policy.now() - self._confirmed_at
+        return None if self._confirmed_at == -math.inf else self._now() - self._confirmed_at
 
     @property
     def retry_after(self) -> int:
         """In how many whole seconds it is worth asking again."""
-        return max(1, math.ceil(self._started_at + self._policy.poll - self._policy.now()))
+        return max(1, math.ceil(self._started_at + self._policy.poll - self._now()))
+
+    def is_revoked(self, idx: int) -> bool | None:
+        """Tell by the list at hand; None if there is none, or it is too old or too short.
+
+        Called for every request: a comparison, a shift and a mask.
+        """
+        if self._now() >= self.usable_until:
+            return None
+        self.used = True
+        try:
+            return self.octets[idx >> 3] >> (idx & 7) & 1 == 1
+        except IndexError:
+            return None
 
     def idle(self) -> float:
         """Return for how many seconds, within a poll, nobody has read the list."""
-        now = self._policy.now()
+        now = self._now()
         if self.used:
             self.used, self._used_at = False, now
         return now - self._used_at
@@ -109,7 +123,7 @@ class StatusList:
         if self._failures:
             return
         fetch = self._running()
-        if fetch is None and self._policy.now() - self._started_at >= COOLDOWN:
+        if fetch is None and self._now() - self._started_at >= COOLDOWN:
             fetch = self.begin()
         if fetch is not None:
             # Cancels nothing when this request is cancelled, unlike awaiting the task.
@@ -124,7 +138,7 @@ class StatusList:
 
     def restore(self, signed: SignedStatusList, age: float) -> None:
         """Use a list of an earlier life of this process, so many seconds after it was good."""
-        self._accept(signed, self._policy.now() - age)
+        self._accept(signed, self._now() - age)
 
     def stop(self) -> asyncio.Task[None] | None:
         """Fetch no more; return the fetch that is under way, if there is one."""
@@ -138,7 +152,7 @@ class StatusList:
 
     async def _refresh(self) -> None:
         """Fetch once; whatever comes of it, the timer is set for the next."""
-        started = self._started_at = self._policy.now()
+        started = self._started_at = self._now()
         try:
             async with asyncio.timeout(self._policy.timeout):
                 outcome = await self._ask(started)
@@ -204,7 +218,7 @@ class StatusList:
             raise StatusListRefused(f"it has expired: exp {signed.exp}")
         self.signed, self.octets = signed, signed.octets
         self._confirmed_at = confirmed_at
-        self.usable_until = min(confirmed_at + self._policy.stale, self._policy.now() + left)
+        self.usable_until = min(confirmed_at + self._policy.stale, self._now() + left)
 
     def _fail(self, outcome: str, error: Exception) -> None:
         if not self._failures:  # once, or a poll that fails for an hour fills the log
@@ -216,7 +230,7 @@ class StatusList:
         if self._stopped:
             return
         call_later = self._policy.call_later or asyncio.get_running_loop().call_later
-        self._timer = call_later(max(0.0, at - self._policy.now()), self.begin)
+        self._timer = call_later(max(0.0, at - self._now()), self.begin)
 
 
 def _outcome(error: Exception) -> str:

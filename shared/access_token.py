@@ -1,10 +1,11 @@
 """JWT access tokens as RFC 9068 profiles them: their claims and their verification."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -19,8 +20,6 @@ _HEADERS_REMEMBERED: Final = 64
 # RFC 9068 §4: anything but at+jwt is refused, so no ID token passes here.
 HEADER_RULES: Final = jose_header.rules(TYPE)
 
-K = TypeVar("K")
-V = TypeVar("V")
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Subject = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]  # OIDC Core §2
 NumericDate = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # seconds since 1970, whole ones
@@ -78,9 +77,14 @@ def _scope(value: str) -> frozenset[str]:
     return frozenset(value.split(" ")) - {""}
 
 
-# A verified token, the key that signed it, from when until when it is good by our clock, and
-# where its status is found if that is to be checked.
-_Verified: TypeAlias = tuple[AccessToken, jws.VerificationKey, int, int, Reference | None]
+# What tells whether the entry at an index is revoked; None if that is not known now.
+Revoked: TypeAlias = Callable[[int], bool | None]
+
+# What was presented, the verified token in it, the key that signed it, from when until when it is
+# good by our clock, and where to ask for its status.
+_Verified: TypeAlias = tuple[bytes, AccessToken, jws.VerificationKey, float, float, Revoked, int]
+# To look up by the end of the signature, which is as good as random, spares hashing all of it.
+_END: Final = -32
 
 
 class KeySet(Protocol):
@@ -101,8 +105,12 @@ class KeySet(Protocol):
 class Statuses(Protocol):
     """Where it is found whether a token was revoked: the issuer's status lists."""
 
-    def is_revoked(self, reference: Reference) -> bool | None:
-        """Tell by a list at hand that is fresh enough; None if there is none. Never waits."""
+    def at_hand(self, uri: str) -> Revoked | None:
+        """Return what reads the list behind `uri` from memory, if it is followed.
+
+        It is kept beside the token and asked for every request, never waits, and answers None
+        once the list is too old, too short or followed no more.
+        """
         ...
 
     async def look_up(self, reference: Reference) -> bool:
@@ -117,9 +125,9 @@ class Statuses(Protocol):
 class AccessTokenVerifier:
     """Verifies access tokens of one issuer for one audience (RFC 9068 §4).
 
-    A token seen before is not parsed again: up to `remember` verified tokens are kept, and on
-    every hit the dates, the key and the status are checked anew. Only verified tokens are ever
-    kept, so forgeries cannot push good ones out. For one event loop: not for use by several
+    A token seen before is not parsed again: the `remember` newest verified tokens are kept, and
+    on every hit the dates, the key and the status are checked anew. Only verified tokens are
+    ever kept, so forgeries cannot push good ones out. For one event loop: not for use by several
     threads.
 
     The status is checked last (draft-ietf-oauth-status-list §8.3), and only with `statuses`. A
@@ -149,45 +157,62 @@ class AccessTokenVerifier:
     ) -> None:
         """Take `leeway` in seconds, for clocks that differ, both ways."""
         self._keys = keys
+        self._trusted = keys.trusted
         self._issuer = issuer
         self._audience = audience
         self._statuses = statuses
-        self._is_revoked = _never_asked if statuses is None else statuses.is_revoked
         self._leeway = leeway
         self._remember = remember
         self._now = now
         self._kids: dict[bytes, str] = {}
-        self._verified: dict[str, _Verified] = {}
+        self._verified: dict[bytes, _Verified] = {}  # by the end of what was presented
+        self._oldest_first: deque[bytes] = deque()  # the keys of `_verified`
         self._decode_claims = msgspec.json.Decoder(AccessToken).decode
 
-    async def verify(self, token: str) -> AccessToken:
-        """Return the token's claims.
+    async def verify(self, token: str, presented: bytes = b"") -> AccessToken:
+        """Return the token's claims; `recall` then finds them by what was `presented`.
 
-        Raises `InvalidToken` for a bad token, `TemporarilyUnavailable` when the keys or the
-        status are out of reach so that good and bad cannot be told apart.
+        Which are octets that hold this one token, such as a whole header; the token's own if
+        nothing else is given. Raises `InvalidToken` for a bad token, `TemporarilyUnavailable`
+        when the keys or the status are out of reach so that good and bad cannot be told apart.
         """
         if len(token) > MAXIMUM_LENGTH:  # before all else: to look it up is to read it whole
             raise InvalidToken(Refusal.TOO_LONG)
-        seen = self._verified.get(token)
-        if seen is not None:
-            access_token, key, begins, ends, reference = seen
-            if self._keys.trusted(key.kid) is key:
-                if not begins <= self._now() < ends:
-                    self._check_dates(access_token)
-                if reference is not None and self._is_revoked(reference) is not False:
-                    await self._check_status(reference)
-                return access_token
-        return await self._verify_in_full(token)
+        try:
+            octets = token.encode("ascii")
+        except ValueError as error:
+            raise InvalidToken(Refusal.MALFORMED, reason=str(error)) from error
+        if presented:
+            return await self._verify_in_full(octets, presented)
+        return self.recall(octets) or await self._verify_in_full(octets, octets)
 
-    async def _verify_in_full(self, token: str) -> AccessToken:
+    def recall(self, presented: bytes) -> AccessToken | None:
+        """Return the claims of a token that was verified before and is good now; never waits.
+
+        None says nothing of the token: `verify` does.
+        """
+        seen = self._verified.get(presented[_END:])
+        if seen is None:
+            return None
+        octets, access_token, key, begins, ends, revoked, idx = seen
+        if (
+            octets == presented
+            and begins <= self._now() < ends
+            and self._trusted(key.kid) is key
+            and revoked(idx) is False
+        ):
+            return access_token
+        return None
+
+    async def _verify_in_full(self, token: bytes, presented: bytes) -> AccessToken:
         """Check cheap things first: no key is looked up for a wrong `alg`, `typ` or `kid`."""
         try:
-            header, payload, signature = token.encode("ascii").split(b".")
+            header, payload, signature = token.split(b".")
             kid = self._kids.get(header) or _kid(header)
             signature_octets = jws.decode(signature)
         except (ValueError, RecursionError) as error:
             raise InvalidToken(Refusal.MALFORMED, reason=str(error)) from error
-        key = self._keys.trusted(kid) or await self._keys.key(kid)
+        key = self._trusted(kid) or await self._keys.key(kid)
         if key is None:
             raise InvalidToken(Refusal.UNKNOWN_KEY, reason=f"kid {kid!r}")
         if not key.verify(header + b"." + payload, signature_octets):
@@ -197,12 +222,16 @@ class AccessTokenVerifier:
         except (ValueError, RecursionError) as error:
             raise InvalidToken(Refusal.MALFORMED_CLAIMS, reason=str(error)) from error
         self._check_claims(access_token)
-        reference = None
+        revoked: Revoked = _not_to_be_checked
+        idx = 0
         if self._statuses is not None and access_token.status is not None:
             reference = access_token.status.status_list
-            if self._is_revoked(reference) is not False:
-                await self._check_status(reference)
-        self._keep(token, access_token, header, key, reference)
+            revoked, idx = await self._check_status(self._statuses, reference), reference.idx
+        if header not in self._kids:
+            if len(self._kids) >= _HEADERS_REMEMBERED:
+                self._kids.clear()  # they come back with the next tokens under them
+            self._kids[header] = kid
+        self._keep(presented, access_token, key, revoked, idx)
         return access_token
 
     def _check_claims(self, claims: AccessToken) -> None:
@@ -227,42 +256,42 @@ class AccessTokenVerifier:
         if claims.nbf is not None and now < claims.nbf - self._leeway:
             raise InvalidToken(Refusal.NOT_YET_VALID, reason=f"nbf {claims.nbf}")
 
-    async def _check_status(self, reference: Reference) -> None:
-        """Say why a token is not good whose status is not known to be."""
-        assert self._statuses is not None  # noqa: S101 - else there is nothing to check
-        revoked = self._is_revoked(reference)
-        if revoked is None:
-            revoked = await self._statuses.look_up(reference)
-        if revoked:
+    async def _check_status(self, statuses: Statuses, reference: Reference) -> Revoked:
+        """Refuse a token that is revoked; return what will tell when it is."""
+        revoked = statuses.at_hand(reference.uri)
+        if revoked is not None and revoked(reference.idx) is False:
+            return revoked
+        if await statuses.look_up(reference):
             raise InvalidToken(Refusal.REVOKED)
+        return statuses.at_hand(reference.uri) or _not_known
 
     def _keep(
         self,
-        token: str,
+        presented: bytes,
         access_token: AccessToken,
-        header: bytes,
         key: jws.VerificationKey,
-        reference: Reference | None,
+        revoked: Revoked,
+        idx: int,
     ) -> None:
-        if header not in self._kids:
-            _remember(self._kids, header, key.kid, at_most=_HEADERS_REMEMBERED)
-        begins = max(access_token.iat, access_token.nbf or 0) - self._leeway
-        ends = access_token.exp + self._leeway
-        verified = (access_token, key, begins, ends, reference)
-        _remember(self._verified, token, verified, at_most=self._remember)
-
-
-def _never_asked(_reference: Reference) -> bool | None:
-    return None
-
-
-def _remember(known: dict[K, V], name: K, value: V, *, at_most: int) -> None:
-    """Add to a bounded dict; the oldest entry makes room."""
-    if name not in known and len(known) >= at_most:
-        if not known:
+        if not self._remember:
             return
-        del known[next(iter(known))]
-    known[name] = value
+        end = presented[_END:]
+        if end not in self._verified:
+            # Not `next(iter(…))`: a dict looks for its oldest entry where deleted ones were.
+            if len(self._oldest_first) == self._remember:
+                del self._verified[self._oldest_first.popleft()]
+            self._oldest_first.append(end)
+        begins = float(max(access_token.iat, access_token.nbf or 0) - self._leeway)
+        ends = float(access_token.exp + self._leeway)
+        self._verified[end] = (presented, access_token, key, begins, ends, revoked, idx)
+
+
+def _not_to_be_checked(_idx: int) -> bool:
+    return False
+
+
+def _not_known(_idx: int) -> None:
+    return None
 
 
 def _kid(header: bytes) -> str:

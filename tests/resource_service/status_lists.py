@@ -6,11 +6,18 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final
 
+from resource_service.remote_status_lists import RemoteStatusLists
 from shared.jws import SigningKey
-from shared.status_list import pack
+from shared.status_list import Reference, pack
 from tests.resource_service.issuer import JwksServer, respond
 
 SIZE: Final = 1000
+
+
+def revoked(lists: RemoteStatusLists, reference: Reference) -> bool | None:
+    """Read the entry by what is in memory, as the verifier does for every request."""
+    read = lists.at_hand(reference.uri)
+    return None if read is None else read(reference.idx)
 
 
 class ListServer(JwksServer):

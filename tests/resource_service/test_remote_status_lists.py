@@ -21,7 +21,7 @@ from shared.status_list import Reference
 from tests.attacks.world import Keys
 from tests.resource_service.clock import Clock, fetched
 from tests.resource_service.issuer import respond
-from tests.resource_service.status_lists import ListServer
+from tests.resource_service.status_lists import ListServer, revoked
 
 
 class Everything(ListServer):
@@ -112,8 +112,8 @@ async def test_lists_that_the_issuer_names_are_at_hand_before_the_first_token(
     async with follow.running(aggregation=True) as lists:
         await fetched()
         for n in range(3):
-            assert lists.is_revoked(place(server, n)) is True
-            assert lists.is_revoked(place(server, n, idx=2)) is False
+            assert revoked(lists, place(server, n)) is True
+            assert revoked(lists, place(server, n, idx=2)) is False
 
 
 async def test_of_many_lists_the_newest_are_fetched_ahead(
@@ -157,7 +157,7 @@ async def test_an_issuer_that_is_down_is_asked_again_until_it_answers(
         await server.start()
         await fetched()
         await fetched()
-        assert lists.is_revoked(place(server, 0)) is True
+        assert revoked(lists, place(server, 0)) is True
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ async def test_a_reference_to_anywhere_else_leads_nowhere_and_nothing_is_fetched
 ) -> None:
     lists = follow.make()
     reference = Reference(0, uri.format(issuer=server.issuer))
-    assert lists.is_revoked(reference) is None
+    assert revoked(lists, reference) is None
     with pytest.raises(InvalidToken, match="uri"):
         await lists.look_up(reference)
     assert server.asked_for == []
@@ -201,16 +201,19 @@ async def test_of_too_many_lists_the_one_that_was_idle_longest_makes_room(
     lists = follow.make()
     for n in range(MAXIMUM_LISTS):
         assert await lists.look_up(place(server, n)) is True
-    assert all(lists.is_revoked(place(server, n)) for n in range(MAXIMUM_LISTS))
+    kept = lists.at_hand(place(server, 7).uri)
+    assert kept is not None
+    assert all(revoked(lists, place(server, n)) for n in range(MAXIMUM_LISTS))
     await clock.advance(6)
     for n in range(MAXIMUM_LISTS):
         if n != 7:
-            lists.is_revoked(place(server, n))
+            revoked(lists, place(server, n))
     await clock.advance(1)
     assert await lists.look_up(place(server, 1000)) is True
     assert len(lists.ages) == MAXIMUM_LISTS
     assert place(server, 7).uri not in lists.ages
-    assert lists.is_revoked(place(server, 7)) is None
+    assert revoked(lists, place(server, 7)) is None
+    assert kept(place(server, 7).idx) is None  # nobody polls it any more
     assert await lists.look_up(place(server, 7)) is True
 
 
@@ -221,7 +224,7 @@ async def test_a_list_that_nobody_asks_for_is_followed_no_more_but_the_last_one_
     for n in range(3):
         await lists.look_up(place(server, n))
     for _ in range(int(IDLE / 5) + 2):
-        lists.is_revoked(place(server, 1))
+        revoked(lists, place(server, 1))
         await clock.advance(5)
     assert list(lists.ages) == [place(server, 1).uri]
     polls = len(server.asked_for)
@@ -240,11 +243,11 @@ async def test_a_restart_while_the_issuer_is_down_begins_with_the_lists_of_the_f
     await server.stop()
     clock.now += 100
     async with follow.running(path=path) as lists:
-        assert lists.is_revoked(place(server, 0)) is True
-        assert lists.is_revoked(place(server, 0, idx=2)) is False
+        assert revoked(lists, place(server, 0)) is True
+        assert revoked(lists, place(server, 0, idx=2)) is False
         assert lists.ages[place(server, 0).uri] == pytest.approx(100, abs=11)
         await clock.advance(201)
-        assert lists.is_revoked(place(server, 0)) is None
+        assert revoked(lists, place(server, 0)) is None
 
 
 async def test_the_file_is_the_owners_and_has_no_more_than_what_was_signed(
@@ -281,7 +284,7 @@ async def test_a_saved_list_is_verified_like_a_fetched_one(
         path.chmod(0o600)
         await server.stop()
         async with follow.running(path=path) as lists:
-            assert lists.is_revoked(place(server, 0)) is None
+            assert revoked(lists, place(server, 0)) is None
             with pytest.raises(TemporarilyUnavailable):
                 await lists.look_up(place(server, 0))
         await server.start()
@@ -318,7 +321,7 @@ async def test_a_file_that_others_may_write_is_not_used(
     path.chmod(0o622)
     await server.stop()
     async with follow.running(path=path) as lists:
-        assert lists.is_revoked(place(server, 0)) is None
+        assert revoked(lists, place(server, 0)) is None
     path.unlink()
     os.symlink(tmp_path / "elsewhere", path)
     async with follow.running(path=path) as lists:

@@ -18,7 +18,7 @@ from shared.status_list import Reference, pack
 from tests.attacks.world import Keys
 from tests.resource_service.clock import Clock, fetched
 from tests.resource_service.issuer import Answer, respond
-from tests.resource_service.status_lists import SIZE, ListServer
+from tests.resource_service.status_lists import SIZE, ListServer, revoked
 from tests.resource_service.test_remote_key_set_faults import (
     drip,
     flood,
@@ -98,10 +98,10 @@ async def test_a_list_is_fetched_when_a_token_first_points_to_it(
 ) -> None:
     server.publish(7)
     assert server.connections == 0
-    assert lists.is_revoked(entry(server, 7)) is None
+    assert revoked(lists, entry(server, 7)) is None
     assert await lists.look_up(entry(server, 7)) is True
-    assert lists.is_revoked(entry(server, 7)) is True
-    assert lists.is_revoked(entry(server, 6)) is False
+    assert revoked(lists, entry(server, 7)) is True
+    assert revoked(lists, entry(server, 6)) is False
     assert server.connections == 1
 
 
@@ -130,9 +130,9 @@ async def test_a_list_is_polled_and_a_bit_that_was_set_is_seen_within_a_poll(
     assert await lists.look_up(entry(server, 3)) is False
     server.publish(3)
     await clock.advance(4.9)
-    assert lists.is_revoked(entry(server, 3)) is False
+    assert revoked(lists, entry(server, 3)) is False
     await clock.advance(0.1)
-    assert lists.is_revoked(entry(server, 3)) is True
+    assert revoked(lists, entry(server, 3)) is True
     assert server.connections == 2
     assert lists.fetches == {"changed": 2}
 
@@ -227,14 +227,14 @@ async def test_a_good_list_stays_until_it_is_stale_when_the_answer_is(
     server.answer, server.honest = make_answer(server), False
     for _ in range(3):
         await clock.advance(5)
-        assert lists.is_revoked(entry(server, 3)) is True
-        assert lists.is_revoked(entry(server, 5)) is False
+        assert revoked(lists, entry(server, 3)) is True
+        assert revoked(lists, entry(server, 5)) is False
     assert sum(lists.fetches.values()) == 4
     assert lists.fetches["changed"] == 1
     server.honest = True
     server.publish(3, 4)
     await clock.advance(5)
-    assert lists.is_revoked(entry(server, 4)) is True
+    assert revoked(lists, entry(server, 4)) is True
 
 
 async def test_past_the_bound_it_cannot_be_known_and_the_next_good_poll_mends_it(
@@ -244,17 +244,17 @@ async def test_past_the_bound_it_cannot_be_known_and_the_next_good_poll_mends_it
     await lists.look_up(entry(server, 3))
     await server.stop()
     await clock.advance(299.9)
-    assert lists.is_revoked(entry(server, 3)) is True
+    assert revoked(lists, entry(server, 3)) is True
     await clock.advance(0.1)
     for idx in (3, 4):
-        assert lists.is_revoked(entry(server, idx)) is None
+        assert revoked(lists, entry(server, idx)) is None
         with pytest.raises(TemporarilyUnavailable) as refused:
             await lists.look_up(entry(server, idx))
         assert 1 <= refused.value.retry_after <= 5
     await server.start()
     await clock.advance(5)
-    assert lists.is_revoked(entry(server, 3)) is True
-    assert lists.is_revoked(entry(server, 4)) is False
+    assert revoked(lists, entry(server, 3)) is True
+    assert revoked(lists, entry(server, 4)) is False
 
 
 async def test_a_list_is_not_used_past_its_own_end_though_it_is_not_stale(
@@ -264,9 +264,9 @@ async def test_a_list_is_not_used_past_its_own_end_though_it_is_not_stale(
     await lists.look_up(entry(server, 0))
     await server.stop()
     await clock.advance(88)  # 60 s and the leeway, less what the second was cut by
-    assert lists.is_revoked(entry(server, 0)) is False
+    assert revoked(lists, entry(server, 0)) is False
     await clock.advance(3)
-    assert lists.is_revoked(entry(server, 0)) is None
+    assert revoked(lists, entry(server, 0)) is None
 
 
 async def test_an_answer_that_nothing_changed_does_not_prolong_a_list_past_its_end(
@@ -275,7 +275,7 @@ async def test_an_answer_that_nothing_changed_does_not_prolong_a_list_past_its_e
     server.publish(exp=int(Day(clock)()) + 60)
     await lists.look_up(entry(server, 0))
     await clock.advance(95)
-    assert lists.is_revoked(entry(server, 0)) is None
+    assert revoked(lists, entry(server, 0)) is None
     assert lists.fetches["refused"] >= 1
 
 
@@ -302,7 +302,7 @@ async def test_an_unknown_list_is_had_within_a_poll_of_the_servers_return(
         await lists.look_up(entry(server, 0))
     await server.start()
     await clock.advance(5)
-    assert lists.is_revoked(entry(server, 0)) is False
+    assert revoked(lists, entry(server, 0)) is False
 
 
 async def test_an_entry_beyond_the_list_leads_nowhere_and_costs_at_most_a_fetch_a_second(
@@ -338,10 +338,10 @@ async def test_a_newer_list_with_an_iat_a_little_older_is_taken_since_issuers_cl
     await lists.look_up(entry(server, 3))
     server.publish(3, iat=now - 29)
     await clock.advance(5)
-    assert lists.is_revoked(entry(server, 3)) is True
+    assert revoked(lists, entry(server, 3)) is True
     server.publish(iat=now - 31)  # compared with the newest seen, not with the last one
     await clock.advance(5)
-    assert lists.is_revoked(entry(server, 3)) is True
+    assert revoked(lists, entry(server, 3)) is True
 
 
 async def test_with_the_key_of_a_list_withdrawn_it_is_asked_for_in_full_and_signed_by_another(
@@ -361,4 +361,4 @@ async def test_with_the_key_of_a_list_withdrawn_it_is_asked_for_in_full_and_sign
     server.key = other_key
     server.publish(3)
     await clock.advance(5)
-    assert lists.is_revoked(entry(server, 3)) is True
+    assert revoked(lists, entry(server, 3)) is True
