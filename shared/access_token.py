@@ -169,12 +169,11 @@ class AccessTokenVerifier:
         self._oldest_first: deque[bytes] = deque()  # the keys of `_verified`
         self._decode_claims = msgspec.json.Decoder(AccessToken).decode
 
-    async def verify(self, token: str, presented: bytes = b"") -> AccessToken:
-        """Return the token's claims; `recall` then finds them by what was `presented`.
+    async def verify(self, token: str) -> AccessToken:
+        """Return the token's claims.
 
-        Which are octets that hold this one token, such as a whole header; the token's own if
-        nothing else is given. Raises `InvalidToken` for a bad token, `TemporarilyUnavailable`
-        when the keys or the status are out of reach so that good and bad cannot be told apart.
+        Raises `InvalidToken` for a bad token, `TemporarilyUnavailable` when the keys or the
+        status are out of reach so that good and bad cannot be told apart.
         """
         if len(token) > MAXIMUM_LENGTH:  # before all else: to look it up is to read it whole
             raise InvalidToken(Refusal.TOO_LONG)
@@ -182,9 +181,7 @@ class AccessTokenVerifier:
             octets = token.encode("ascii")
         except ValueError as error:
             raise InvalidToken(Refusal.MALFORMED, reason=str(error)) from error
-        if presented:
-            return await self._verify_in_full(octets, presented)
-        return self.recall(octets) or await self._verify_in_full(octets, octets)
+        return self.recall(octets) or await self.verify_anew(octets, octets)
 
     def recall(self, presented: bytes) -> AccessToken | None:
         """Return the claims of a token that was verified before and is good now; never waits.
@@ -204,10 +201,19 @@ class AccessTokenVerifier:
             return access_token
         return None
 
-    async def _verify_in_full(self, token: bytes, presented: bytes) -> AccessToken:
-        """Check cheap things first: no key is looked up for a wrong `alg`, `typ` or `kid`."""
+    async def verify_anew(self, token: bytes, presented: bytes) -> AccessToken:
+        """Verify, however often it was before; from then on `recall` knows what was `presented`.
+
+        Which are octets that hold this one token, such as a whole header. Cheap things are
+        checked first: no key is looked up for a wrong `alg`, `typ` or `kid`.
+        """
+        if len(token) > MAXIMUM_LENGTH:
+            raise InvalidToken(Refusal.TOO_LONG)
         try:
-            header, payload, signature = token.split(b".")
+            signing_input, _, signature = token.rpartition(b".")
+            header, _, payload = signing_input.partition(b".")
+            if not payload or b"." in payload:
+                raise ValueError("not three parts")
             kid = self._kids.get(header) or _kid(header)
             signature_octets = jws.decode(signature)
         except (ValueError, RecursionError) as error:
@@ -215,13 +221,13 @@ class AccessTokenVerifier:
         key = self._trusted(kid) or await self._keys.key(kid)
         if key is None:
             raise InvalidToken(Refusal.UNKNOWN_KEY, reason=f"kid {kid!r}")
-        if not key.verify(header + b"." + payload, signature_octets):
+        if not key.verify(signing_input, signature_octets):
             raise InvalidToken(Refusal.WRONG_SIGNATURE)
         try:
             access_token = self._decode_claims(_claims(payload))
         except (ValueError, RecursionError) as error:
             raise InvalidToken(Refusal.MALFORMED_CLAIMS, reason=str(error)) from error
-        self._check_claims(access_token)
+        begins, ends = self._check_claims(access_token)
         revoked: Revoked = _not_to_be_checked
         idx = 0
         if self._statuses is not None and access_token.status is not None:
@@ -231,10 +237,12 @@ class AccessTokenVerifier:
             if len(self._kids) >= _HEADERS_REMEMBERED:
                 self._kids.clear()  # they come back with the next tokens under them
             self._kids[header] = kid
-        self._keep(presented, access_token, key, revoked, idx)
+        if self._remember:
+            self._keep(presented, (presented, access_token, key, begins, ends, revoked, idx))
         return access_token
 
-    def _check_claims(self, claims: AccessToken) -> None:
+    def _check_claims(self, claims: AccessToken) -> tuple[float, float]:
+        """Return from when until when the token is good; all but the status is checked."""
         if claims.iss != self._issuer:
             raise InvalidToken(Refusal.OTHER_ISSUER, reason=f"iss {claims.iss!r:.99}")
         audience = claims.aud
@@ -244,17 +252,11 @@ class AccessTokenVerifier:
             raise InvalidToken(Refusal.OTHER_AUDIENCE, reason=f"aud {audience!r:.99}")
         if claims.cnf is not None:
             raise InvalidToken(Refusal.BOUND_TO_A_KEY, reason="cnf")
-        self._check_dates(claims)
-
-    def _check_dates(self, claims: AccessToken) -> None:
-        """`exp`, `nbf` and `iat` against our clock (RFC 7519 §4.1.4 to §4.1.6)."""
-        now = self._now()
-        if now >= claims.exp + self._leeway:
-            raise InvalidToken(Refusal.EXPIRED)
-        if now < claims.iat - self._leeway:
-            raise InvalidToken(Refusal.FROM_THE_FUTURE, reason=f"iat {claims.iat}")
-        if claims.nbf is not None and now < claims.nbf - self._leeway:
-            raise InvalidToken(Refusal.NOT_YET_VALID, reason=f"nbf {claims.nbf}")
+        begins = float(max(claims.iat, claims.nbf or 0) - self._leeway)
+        ends = float(claims.exp + self._leeway)
+        if not begins <= (now := self._now()) < ends:
+            raise _out_of_date(claims, now, self._leeway)
+        return begins, ends
 
     async def _check_status(self, statuses: Statuses, reference: Reference) -> Revoked:
         """Refuse a token that is revoked; return what will tell when it is."""
@@ -265,25 +267,23 @@ class AccessTokenVerifier:
             raise InvalidToken(Refusal.REVOKED)
         return statuses.at_hand(reference.uri) or _not_known
 
-    def _keep(
-        self,
-        presented: bytes,
-        access_token: AccessToken,
-        key: jws.VerificationKey,
-        revoked: Revoked,
-        idx: int,
-    ) -> None:
-        if not self._remember:
-            return
+    def _keep(self, presented: bytes, verified: _Verified) -> None:
         end = presented[_END:]
         if end not in self._verified:
             # Not `next(iter(…))`: a dict looks for its oldest entry where deleted ones were.
             if len(self._oldest_first) == self._remember:
                 del self._verified[self._oldest_first.popleft()]
             self._oldest_first.append(end)
-        begins = float(max(access_token.iat, access_token.nbf or 0) - self._leeway)
-        ends = float(access_token.exp + self._leeway)
-        self._verified[end] = (presented, access_token, key, begins, ends, revoked, idx)
+        self._verified[end] = verified
+
+
+def _out_of_date(claims: AccessToken, now: float, leeway: int) -> InvalidToken:
+    """Say which of `exp`, `iat` and `nbf` it is (RFC 7519 §4.1.4 to §4.1.6)."""
+    if now >= claims.exp + leeway:
+        return InvalidToken(Refusal.EXPIRED)
+    if now < claims.iat - leeway:
+        return InvalidToken(Refusal.FROM_THE_FUTURE, reason=f"iat {claims.iat}")
+    return InvalidToken(Refusal.NOT_YET_VALID, reason=f"nbf {claims.nbf}")
 
 
 def _not_to_be_checked(_idx: int) -> bool:

@@ -22,7 +22,7 @@ from pydantic_settings import SettingsConfigDict
 from lab import client
 from lab.client import Headers
 from lab.schemes import Account, LogIn, Person, Places, Scheme, Site, serving, session_app
-from resource_service.authenticator import Scope
+from resource_service.authenticator import Authenticator, Scope
 from resource_service.settings import Settings
 from shared.access_token import AccessToken
 from shared.database import UNAVAILABLE, Pool, create_pool
@@ -47,7 +47,7 @@ class BasicSettings(ServiceSettings):
     store_url: SecretStr
 
 
-class BasicAuthenticator:
+class BasicAuthenticator(Authenticator):
     """Knows a request by name and password, each time anew."""
 
     def __init__(self, url: str, *, size: int) -> None:

@@ -21,7 +21,7 @@ from lab.client import Headers
 from lab.schemes import Account, LogIn, Person, Places, Scheme, Site, serving
 from lab.schemes.password_check import ClientSettings, check_password, credentials
 from resource_service.app import create_app as create_resource_app
-from resource_service.authenticator import Scope
+from resource_service.authenticator import Authenticator, Scope
 from resource_service.settings import Settings
 from shared import jws
 from shared.access_token import LEEWAY, MAXIMUM_LENGTH, AccessToken
@@ -38,7 +38,7 @@ class Hs256Settings(ClientSettings):
     hs256_secret: SecretStr
 
 
-class Hs256Authenticator:
+class Hs256Authenticator(Authenticator):
     """Verifies the token in the Authorization header with the shared key. Caches nothing."""
 
     def __init__(self, secret: bytes, issuer: str, audience: str) -> None:

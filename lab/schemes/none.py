@@ -9,12 +9,12 @@ from fastapi import FastAPI
 from lab.client import Client, Headers, Request
 from lab.schemes import SCOPE, Account, LogIn, Person, Places, Scheme, Site, serving
 from resource_service.app import create_app as create_resource_app
-from resource_service.authenticator import Scope
+from resource_service.authenticator import Authenticator, Scope
 from resource_service.settings import Settings
 from shared.access_token import AccessToken
 
 
-class AnyoneAuthenticator:
+class AnyoneAuthenticator(Authenticator):
     """Takes everybody for the same person."""
 
     def __init__(self, settings: Settings) -> None:

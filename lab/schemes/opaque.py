@@ -19,7 +19,7 @@ from lab import client
 from lab.client import Client, Headers, NoAnswer
 from lab.schemes import Person, Places, Scheme, rs256, serving, session_app
 from lab.schemes.password_check import ClientSettings
-from resource_service.authenticator import Scope
+from resource_service.authenticator import Authenticator, Scope
 from resource_service.settings import Settings
 from shared.access_token import AccessToken
 from shared.bearer import bearer_token
@@ -36,7 +36,7 @@ class _Inactive(msgspec.Struct, frozen=True):
     active: bool
 
 
-class IntrospectingAuthenticator:
+class IntrospectingAuthenticator(Authenticator):
     """Asks the issuer about the token in the Authorization header, each time anew."""
 
     def __init__(self, issuer_url: str, client_id: str, client_secret: str, audience: str) -> None:

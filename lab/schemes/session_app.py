@@ -38,7 +38,7 @@ class SessionStore(Protocol):
         ...
 
 
-class SessionAuthenticator:
+class SessionAuthenticator(Authenticator):
     """Knows a request by its session cookie."""
 
     def __init__(self, sessions: SessionStore) -> None:

@@ -44,11 +44,11 @@ class ProtectedRoute(APIRoute):
         handler = super().get_route_handler()
         if self._requirement is None:
             return handler
-        admit = self._requirement.admit
+        recall, admit = self._requirement.recall, self._requirement.admit
 
         async def verify_then_handle(request: Request) -> Response:
             scope = request.scope
-            scope[_VERIFIED] = await admit(scope)
+            scope[_VERIFIED] = recall(scope) or await admit(scope)
             return await handler(request)
 
         return verify_then_handle
