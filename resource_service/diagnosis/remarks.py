@@ -1,4 +1,4 @@
-"""What this service's modules log, kept to be shown instead of going to the terminal."""
+"""What our modules log, kept to be shown instead of going to the terminal."""
 
 import logging
 from collections.abc import Iterator
@@ -29,11 +29,14 @@ class Remarks(logging.Handler):
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Take everything that is logged meanwhile."""
-        logger = logging.getLogger("resource_service")
-        propagate, logger.propagate = logger.propagate, False
-        logger.addHandler(self)
+        loggers = [logging.getLogger(package) for package in ("resource_service", "shared")]
+        propagate = [logger.propagate for logger in loggers]
+        for logger in loggers:
+            logger.propagate = False
+            logger.addHandler(self)
         try:
             yield
         finally:
-            logger.removeHandler(self)
-            logger.propagate = propagate
+            for logger, before in zip(loggers, propagate, strict=True):
+                logger.removeHandler(self)
+                logger.propagate = before

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from resource_service.app import create_app
+from resource_service.authenticator import Authenticator
 from resource_service.settings import Settings
 from shared.access_token import AccessToken
 from shared.errors import MissingToken
@@ -161,7 +162,7 @@ async def test_goes_on_when_the_issuer_dies(
 async def test_another_authenticator_makes_the_same_app_work_without_keys(
     jwks: JwksServer, settings: Settings
 ) -> None:
-    class ByCookie:
+    class ByCookie(Authenticator):
         async def authenticate(self, scope: dict[str, object]) -> AccessToken:
             if (b"cookie", b"session=1") not in scope["headers"]:  # type: ignore[operator]
                 raise MissingToken
