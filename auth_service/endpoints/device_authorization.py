@@ -90,7 +90,7 @@ _RESPONSE: Final[dict[str, Any]] = {
                 "resource": text("Where the token is to be used (RFC 8707)."),
                 **token_document.CREDENTIALS,
             },
-            {"client_id": "tv", "scope": "notes:read"},
+            {"scope": "notes:read"},
         ),
         # Without Basic: by what is in the form, or by nothing, as a public client.
         "security": [{"client_secret_basic": []}, {}],

@@ -308,7 +308,9 @@ async def test_who_was_changed_after_saying_yes_lets_nobody_in(
     if what == "disabled":
         await accounts.disable(app.server, "alice")
     else:
-        await accounts.change_password(app.server, "alice", PASSWORD, "another long password", SOMEWHERE)
+        await accounts.change_password(
+            app.server, "alice", PASSWORD, "another long password", SOMEWHERE
+        )
     assert await error(app, codes) == "invalid_grant"
     assert await error(app, codes) == "invalid_grant"
 
@@ -334,7 +336,9 @@ async def test_the_log_in_is_the_devices_own(app: Any, person: Person) -> None:
         "/token", data={**form, "refresh_token": tokens["refresh_token"]}
     )
     assert refreshed.status_code == 200
-    await accounts.change_password(app.server, "alice", PASSWORD, "another long password", SOMEWHERE)
+    await accounts.change_password(
+        app.server, "alice", PASSWORD, "another long password", SOMEWHERE
+    )
     refreshed = await app.http.post(
         "/token", data={**form, "refresh_token": refreshed.json()["refresh_token"]}
     )
