@@ -210,10 +210,7 @@ class AccessTokenVerifier:
         if len(token) > MAXIMUM_LENGTH:
             raise InvalidToken(Refusal.TOO_LONG)
         try:
-            signing_input, _, signature = token.rpartition(b".")
-            header, _, payload = signing_input.partition(b".")
-            if not payload or b"." in payload:
-                raise ValueError("not three parts")
+            header, payload, signature = token.split(b".")
             kid = self._kids.get(header) or _kid(header)
             signature_octets = jws.decode(signature)
         except (ValueError, RecursionError) as error:
@@ -221,7 +218,7 @@ class AccessTokenVerifier:
         key = self._trusted(kid) or await self._keys.key(kid)
         if key is None:
             raise InvalidToken(Refusal.UNKNOWN_KEY, reason=f"kid {kid!r}")
-        if not key.verify(signing_input, signature_octets):
+        if not key.verify(header + b"." + payload, signature_octets):
             raise InvalidToken(Refusal.WRONG_SIGNATURE)
         try:
             access_token = self._decode_claims(_claims(payload))
@@ -233,12 +230,7 @@ class AccessTokenVerifier:
         if self._statuses is not None and access_token.status is not None:
             reference = access_token.status.status_list
             revoked, idx = await self._check_status(self._statuses, reference), reference.idx
-        if header not in self._kids:
-            if len(self._kids) >= _HEADERS_REMEMBERED:
-                self._kids.clear()  # they come back with the next tokens under them
-            self._kids[header] = kid
-        if self._remember:
-            self._keep(presented, (presented, access_token, key, begins, ends, revoked, idx))
+        self._keep(header, (presented, access_token, key, begins, ends, revoked, idx))
         return access_token
 
     def _check_claims(self, claims: AccessToken) -> tuple[float, float]:
@@ -267,8 +259,14 @@ class AccessTokenVerifier:
             raise InvalidToken(Refusal.REVOKED)
         return statuses.at_hand(reference.uri) or _not_known
 
-    def _keep(self, presented: bytes, verified: _Verified) -> None:
-        end = presented[_END:]
+    def _keep(self, header: bytes, verified: _Verified) -> None:
+        if header not in self._kids:
+            if len(self._kids) >= _HEADERS_REMEMBERED:
+                self._kids.clear()  # they come back with the next tokens under them
+            self._kids[header] = verified[2].kid
+        if not self._remember:
+            return
+        end = verified[0][_END:]
         if end not in self._verified:
             # Not `next(iter(…))`: a dict looks for its oldest entry where deleted ones were.
             if len(self._oldest_first) == self._remember:

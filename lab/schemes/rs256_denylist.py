@@ -15,7 +15,7 @@ from lab.schemes import Places, rs256, serving, session_app
 from lab.schemes.password_check import ClientSettings
 from lab.schemes.redis import availability, connect
 from resource_service import protection
-from resource_service.authenticator import BearerAuthenticator, Scope
+from resource_service.authenticator import Authenticator, BearerAuthenticator, Scope
 from resource_service.remote_key_set import RemoteKeySet
 from resource_service.settings import Settings
 from shared.access_token import AccessToken, AccessTokenVerifier
@@ -28,7 +28,7 @@ class DenyListSettings(ClientSettings):
     store_url: str
 
 
-class DenyListAuthenticator:
+class DenyListAuthenticator(Authenticator):
     """Verifies a token as the resource service does, and then asks whether it was revoked."""
 
     def __init__(self, settings: Settings, store_url: str) -> None:
