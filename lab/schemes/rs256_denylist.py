@@ -49,7 +49,7 @@ class DenyListAuthenticator(Authenticator):
 
     async def authenticate(self, scope: Scope) -> AccessToken:
         """Return the token; `InvalidToken` if it is bad or denied, 503 if nobody can say."""
-        token = await self._tokens.authenticate(scope)
+        token = self._tokens.recall(scope) or await self._tokens.authenticate(scope)
         with availability():
             denied = await self._valkey.exists(_key(token))
         if denied:
