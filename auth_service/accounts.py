@@ -4,13 +4,24 @@ Whatever ends a user's logins ends them in the same transaction.
 """
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from auth_service import throttling
 from auth_service.passwords import check_policy
 from auth_service.server import AuthorizationServer
-from auth_service.store import audit_log, refresh_token_families, users
+from auth_service.store import (
+    audit_log,
+    authorization_codes,
+    consents,
+    device_codes,
+    refresh_token_families,
+    users,
+)
 from auth_service.store.audit_log import Event
+from auth_service.store.sessions import Limits
 from auth_service.store.users import User
 from auth_service.throttling import Caller
 from shared.errors import (
@@ -91,8 +102,10 @@ async def change_password(
     old_password: str,
     new_password: str,
     caller: Caller,
-) -> None:
+) -> User:
     """Replace the password and end every login; the old password is the proof of who asks.
+
+    Returns the user as he is from now on.
 
     Raises `AccessDenied`, the same and at the same cost for an unknown user, a disabled one and
     a wrong password, and what `verified_user` and `check_policy` raise.
@@ -109,6 +122,33 @@ async def change_password(
         await audit_log.record(connection, Event.PASSWORD_CHANGED, now, sub=user.sub)
         why = Event.PASSWORD_CHANGED
         await refresh_token_families.revoke_all_of(connection, user.sub, now, why)
+    return replace(user, password_hash=password_hash, password_version=user.password_version + 1)
+
+
+async def withdraw_consent(server: AuthorizationServer, sub: UUID, client_id: str) -> None:
+    """Take away what the user has allowed a client: its codes, and its log-ins, end with it.
+
+    The codes first: one that is being redeemed at this moment has given a log-in by then.
+    """
+    now = server.time()
+    async with server.db.acquire() as connection, connection.transaction():
+        withdrawn = await consents.withdraw(connection, sub, client_id)
+        await authorization_codes.withdraw(connection, sub, client_id, now)
+        await device_codes.withdraw(connection, sub, client_id)
+        ended = await refresh_token_families.revoke_all_between(connection, sub, client_id, now)
+        if withdrawn or ended:
+            await audit_log.record(
+                connection, Event.CONSENT_WITHDRAWN, now, sub=sub, client_id=client_id
+            )
+
+
+def alive_since(server: AuthorizationServer) -> Limits:
+    """Return what a login at a client must not be older than, to be refreshed."""
+    now, settings = server.time(), server.settings
+    return Limits(
+        used_after=now - timedelta(seconds=settings.refresh_token_idle_lifetime),
+        authenticated_after=now - timedelta(seconds=settings.refresh_token_lifetime),
+    )
 
 
 async def disable(server: AuthorizationServer, username: str) -> User | None:

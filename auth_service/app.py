@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from auth_service import pages, status_lists
 from auth_service.endpoints import (
+    account,
     authorize,
     consent,
     device,
@@ -112,7 +113,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
         *(jwks, status_list, metadata, users, health, metrics),
     ):
         app.include_router(endpoint.router)
-    for page in (login, consent, device, pages):
+    for page in (login, consent, device, account, pages):
         app.include_router(page.router)
     errors.install(app, _refused)
     for unavailable in UNAVAILABLE:

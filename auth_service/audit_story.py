@@ -18,6 +18,7 @@ _REASONS: Final = {
     "client disabled": "an administrator disabled the client, which ends every log-in at it.",
     "revoked by the client": "the client gave it back (POST /revoke), as it does when somebody"
     " logs out.",
+    "consent withdrawn": "the user took back what the client was allowed, on the account page.",
     "logged out": "somebody logged out in the browser in which it began.",
     "authorization code replayed": "its authorization code came a second time. A code works"
     " once; that it came again is the sign of a stolen one.",

@@ -100,6 +100,18 @@ async def _store(
     return stored
 
 
+async def go_on(server: AuthorizationServer, session: Session, user: User) -> str:
+    """Let a session outlive the new password of its user, and return its new cookie.
+
+    `user` is as he is with that password. When and how he logged in stays as it was.
+    """
+    cookie = new_cookie()
+    changed = replace(session, password_version=user.password_version, used_at=server.time())
+    if not await stored_sessions.renew(server.db, changed, _sha256(cookie)):
+        raise AccessDenied("the log-in has ended", reason="changed meanwhile")
+    return cookie
+
+
 async def end(server: AuthorizationServer, session: Session) -> None:
     """End a session, and every grant that began in it (see `revoke_all_in`)."""
     now = server.time()

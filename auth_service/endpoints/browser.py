@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
@@ -167,6 +168,11 @@ def see_other(location: str) -> Response:
     response.headers["cache-control"] = "no-store"
     response.headers["referrer-policy"] = "no-referrer"
     return response
+
+
+def to_login(request: Request, next_: str) -> Response:
+    """Send a stranger to log in, and then to `next_`, a page of ours."""
+    return see_other(f"{server_of(request).settings.issuer}/login?{urlencode({'next': next_})}")
 
 
 def with_cookie(request: Request, response: Response, cookie: str) -> Response:

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from auth_service.pages.texts import LANGUAGES, language
+from auth_service.pages.texts import LANGUAGES, Texts, language
 
 _FOLDER: Final = Path(__file__).parent
 _STYLE: Final = (_FOLDER / "style.css").read_bytes()
@@ -57,6 +57,11 @@ def render(
     actions = " ".join(("'self'", *form_action))
     fixed = _headers(issuer, f"form-action {actions}") | {"content-language": tag}
     return HTMLResponse(html, status_code, fixed | dict(headers or {}))
+
+
+def texts(request: Request) -> Texts:
+    """Return what the pages say, in the language that the browser prefers."""
+    return LANGUAGES[language(None, request.headers.get("accept-language"))]
 
 
 def form_post(request: Request, action: str, parameters: Mapping[str, str]) -> Response:

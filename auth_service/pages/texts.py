@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from auth_service.pages import account_texts
+
 Texts = Mapping[str, str]
 
 ENGLISH: Final = {
@@ -80,6 +82,7 @@ ENGLISH: Final = {
     "scope_notes:read": "read your notes",
     "scope_notes:write": "write, change and delete your notes",
     "scope_other": "use",
+    **account_texts.ENGLISH,
 }
 KOREAN: Final = {
     "service": "Sealgate",
@@ -153,6 +156,7 @@ KOREAN: Final = {
     "scope_notes:read": "메모 읽기",
     "scope_notes:write": "메모 쓰기, 바꾸기, 지우기",
     "scope_other": "사용:",
+    **account_texts.KOREAN,
 }
 LANGUAGES: Final[Mapping[str, Texts]] = {"en": ENGLISH, "ko": KOREAN}
 _TAG: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")

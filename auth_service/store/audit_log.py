@@ -41,6 +41,10 @@ class Event(StrEnum):
     LOGGED_OUT = "logged out", "of a browser, which ended the log-ins that began in it"
     USER_CODE_REFUSED = "user code refused", "a user typed a device's code that there is not"
     CONSENT_GIVEN = "consent given", "the user agreed to the `scope` at a client"
+    CONSENT_WITHDRAWN = (
+        "consent withdrawn",
+        "the user took it back, which ended it all",
+    )
     TOKENS_ISSUED = "tokens issued", "a client got tokens for a user logged in in a browser"
     LOG_IN_FAILED = "log-in failed", "of a known user; `reason` says why"
     PASSWORD_CHANGED = "password changed", "which ended every log-in of the user"

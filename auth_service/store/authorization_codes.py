@@ -141,6 +141,21 @@ async def family_of_replayed(db: Database, code_sha256: bytes, client_id: str) -
     return family_id
 
 
+async def withdraw(db: Database, sub: uuid.UUID, client_id: str, now: datetime) -> None:
+    """Spend what codes a client still has for a user."""
+    await db.execute(
+        """
+        UPDATE authorization_codes AS code SET redeemed_at = $3
+        FROM sessions
+        WHERE sessions.sub = $1 AND code.session_id = sessions.session_id
+          AND code.client_id = $2 AND code.redeemed_at IS NULL
+        """,
+        sub,
+        client_id,
+        now,
+    )
+
+
 async def forget(db: Database, since: datetime) -> None:
     """Remove what was issued before `since`: a replay is not recognised any more."""
     await db.execute("DELETE FROM authorization_codes WHERE issued_at <= $1", since)

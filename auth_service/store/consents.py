@@ -5,16 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from auth_service.store import Database
+from auth_service.store.sessions import Limits
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
-    """What a client may have of a user; `client_name` is what people see."""
+class App:
+    """A client as its users see it, and what it may have of one of them.
+
+    `granted_at`: None for a first-party client that was given the password, and was never asked
+    about; `used_at`: when it last got a token that may be refreshed.
+    """
 
     client_id: str
     client_name: str
     scope: frozenset[str]
-    granted_at: datetime
+    granted_at: datetime | None
+    used_at: datetime | None
 
 
 async def granted(db: Database, sub: uuid.UUID, client_id: str) -> frozenset[str]:
@@ -42,24 +48,39 @@ async def grant(
     )
 
 
-async def find_all_of(db: Database, sub: uuid.UUID) -> list[Consent]:
-    """Return what a user has agreed to, the newest first."""
+async def find_apps_of(db: Database, sub: uuid.UUID, limits: Limits) -> list[App]:
+    """Return every client that the user has agreed to, or is logged in at, by name."""
     rows = await db.fetch(
         """
-        SELECT client_id, clients.name, consents.scope, granted_at
-        FROM consents JOIN clients USING (client_id)
-        WHERE sub = $1 ORDER BY granted_at DESC
+        WITH live AS (
+            SELECT client_id, scope, rotated_at FROM refresh_token_families
+            WHERE sub = $1 AND revoked_at IS NULL AND rotated_at > $2 AND created_at > $3
+        ), used AS (
+            SELECT client_id, max(rotated_at) AS used_at FROM live GROUP BY client_id
+        ), allowed AS (
+            SELECT client_id, array_agg(DISTINCT name) AS scope
+            FROM (SELECT client_id, scope FROM live
+                  UNION ALL SELECT client_id, scope FROM consents WHERE sub = $1) AS every,
+                 unnest(every.scope) AS name
+            GROUP BY client_id
+        )
+        SELECT clients.client_id, clients.name, allowed.scope, granted_at, used_at
+        FROM allowed JOIN clients USING (client_id) LEFT JOIN used USING (client_id)
+             LEFT JOIN consents ON consents.sub = $1 AND consents.client_id = allowed.client_id
+        ORDER BY lower(clients.name), clients.client_id
         """,
         sub,
+        limits.used_after,
+        limits.authenticated_after,
     )
     return [
-        Consent(client_id, name, frozenset(scope), granted_at)
-        for client_id, name, scope, granted_at in rows
+        App(client_id, name, frozenset(scope), granted_at, used_at)
+        for client_id, name, scope, granted_at, used_at in rows
     ]
 
 
 async def withdraw(db: Database, sub: uuid.UUID, client_id: str) -> bool:
-    """Forget a consent; False if there was none. Its caller ends the client's families."""
+    """Forget a consent; False if there was none. Its caller ends what the client has."""
     withdrawn = await db.fetchval(
         "DELETE FROM consents WHERE sub = $1 AND client_id = $2 RETURNING true", sub, client_id
     )

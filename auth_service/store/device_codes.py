@@ -137,6 +137,18 @@ async def deny(db: Database, user_code_mac: bytes, since: datetime, now: datetim
     return denied is not None
 
 
+async def withdraw(db: Database, sub: uuid.UUID, client_id: str) -> None:
+    """Turn what a user has said yes to, and a client has not fetched yet, into a no."""
+    await db.execute(
+        """
+        UPDATE device_codes SET sub = NULL
+        WHERE sub = $1 AND client_id = $2 AND redeemed_at IS NULL
+        """,
+        sub,
+        client_id,
+    )
+
+
 async def redeem(db: Database, code: PresentedDeviceCode) -> Approval | None:
     """Take what was approved; None if it was not, or is not this client's, or was taken before.
 

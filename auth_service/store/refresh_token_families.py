@@ -172,6 +172,12 @@ async def revoke_all_in(db: Database, session_id: uuid.UUID, now: datetime) -> N
     await _end(condition, db, now, "logged out", session_id)
 
 
+async def revoke_all_between(db: Database, sub: uuid.UUID, client_id: str, now: datetime) -> bool:
+    """End every login of a user at a client; False if there was none."""
+    condition = "sub = $3 AND client_id = $4"
+    return await _end(condition, db, now, "consent withdrawn", sub, client_id)
+
+
 async def revoke_all_of(db: Database, sub: uuid.UUID, now: datetime, why: str) -> None:
     """End every login of a user."""
     await _end("sub = $3", db, now, why, sub)

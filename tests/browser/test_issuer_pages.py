@@ -1,6 +1,7 @@
 """The issuer's pages in a real browser: what they look like, and whether everybody can use them."""
 
 import os
+import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -91,6 +92,13 @@ def authorize_url(system: Stack, client: str = "DEMO_PUBLIC_CLIENT_ID", **also: 
     return f"{system.auth_url}/authorize?{urlencode(parameters)}"
 
 
+async def allow_an_app(system: Stack, username: str, password: str) -> None:
+    form = {"grant_type": "password", "username": username, "password": password}
+    form |= {"client_id": system.demo["DEMO_PUBLIC_CLIENT_ID"], "scope": "openid email notes:read"}
+    async with httpx.AsyncClient(trust_env=False) as http:
+        assert (await http.post(f"{system.auth_url}/token", data=form)).status_code == 200
+
+
 async def test_every_page_can_be_used_and_fits(
     look: BrowserContext, system: Stack, person: tuple[str, str], show: Show
 ) -> None:
@@ -111,6 +119,17 @@ async def test_every_page_can_be_used_and_fits(
     await show(page, "consent")
     await page.goto(authorize_url(system, prompt="select_account"))
     await show(page, "accounts")
+    await allow_an_app(system, *person)
+    await page.goto(f"{system.auth_url}/account")
+    await show(page, "account")
+    await page.get_by_role("link", name=re.compile("Change password|비밀번호 변경")).click()
+    await page.fill("#old", "not the password")
+    await page.fill("#new", secrets.token_urlsafe(15))
+    await page.click("button.primary")
+    await show(page, "change-password-refused")
+    await page.goto(f"{system.auth_url}/account")
+    await page.locator(".items button").last.click()
+    await show(page, "account-without-apps")
     await page.goto(f"{system.auth_url}/logout")
     await show(page, "logout")
     await page.click("button.primary")

@@ -12,7 +12,7 @@ import pytest
 
 from auth_service import accounts, device_authorization, user_codes
 from auth_service.device_authorization import GRANT_TYPE
-from auth_service.store import clients
+from auth_service.store import clients, users
 from tests.auth_service.browser_flow.person import HTML, Person, claims_of
 from tests.auth_service.conftest import PASSWORD, SECRET, SOMEWHERE
 
@@ -313,6 +313,16 @@ async def test_who_was_changed_after_saying_yes_lets_nobody_in(
         )
     assert await error(app, codes) == "invalid_grant"
     assert await error(app, codes) == "invalid_grant"
+
+
+async def test_a_yes_that_is_taken_back_lets_nobody_in(app: Any, person: Person) -> None:
+    codes = await begin(app)
+    await log_in(person)
+    await decide(person, codes)
+    alice = await users.find(app.server.db, "alice")
+    assert alice is not None
+    await accounts.withdraw_consent(app.server, alice.sub, "tv")
+    assert await error(app, codes) == "access_denied"
 
 
 async def test_a_client_that_is_disabled_is_not_asked_about(app: Any, person: Person) -> None:
