@@ -111,7 +111,6 @@ _EXAMPLES: Final = {
         "value": {
             "grant_type": GRANT_TYPE,
             "device_code": "GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eSQo",
-            "client_id": "tv",
         },
     },
     "refresh_token": {
