@@ -25,6 +25,7 @@ from auth_service.endpoints import (
     metadata,
     metrics,
     par,
+    registration,
     revocation,
     status_list,
     token,
@@ -64,6 +65,7 @@ _TAGS: Final = [
     {"name": "authorization", "description": "Where people log in, agree, and log out."},
     {"name": "revocation", "description": "Whether a token is still good, and ending it."},
     {"name": "discovery", "description": "What clients and verifiers find out by themselves."},
+    {"name": "clients", "description": "Programs that register themselves."},
     {"name": "users", "description": "Registering, and changing one's password."},
     {"name": "operations", "description": "For load balancers and Prometheus."},
 ]
@@ -110,7 +112,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
     for endpoint in (
         *(token, revocation, introspection, par, authorize, userinfo, logout),
         device_authorization,
-        *(jwks, status_list, metadata, users, health, metrics),
+        *(registration, jwks, status_list, metadata, users, health, metrics),
     ):
         app.include_router(endpoint.router)
     for page in (login, consent, device, account, pages):
@@ -132,6 +134,7 @@ def _policies(origins: tuple[str, ...]) -> dict[str, Policy]:
         token.PATH: ours,
         revocation.PATH: ours,
         par.PATH: ours,
+        registration.PATH: ours,
         userinfo.PATH: Policy("GET, POST"),
         jwks.PATH: public,
         status_lists.PATH: public,

@@ -61,7 +61,7 @@ async def authenticate_client(
 
 async def _prove(server: AuthorizationServer, client: Client, credentials: _Credentials) -> None:
     """Check the proof, and that the client is enabled; the assertion is used up last."""
-    if client.auth_method not in {None, credentials.method}:
+    if client.token_endpoint_auth_method not in {None, credentials.method}:
         raise AuthenticationFailed("another authentication method than the registered one")
     assertion = credentials.assertion
     if assertion is not None:

@@ -4,10 +4,12 @@ What ends a user's log-ins is in `accounts`. Each of these sets bits in the stat
 transaction that ends the thing itself.
 """
 
+from datetime import datetime
+
 from auth_service.introspection import read_access_token
 from auth_service.server import AuthorizationServer
 from auth_service.status_lists import status_idx
-from auth_service.store import audit_log, clients, refresh_token_families, statuses
+from auth_service.store import Connection, audit_log, clients, refresh_token_families, statuses
 from auth_service.store.audit_log import Event
 from auth_service.store.clients import Client
 from auth_service.store.statuses import Holder
@@ -45,14 +47,18 @@ async def revoke_token(server: AuthorizationServer, client: Client, token: str) 
 
 async def disable_client(server: AuthorizationServer, client_id: str) -> Client | None:
     """Disable a client, end its own tokens and every log-in at it; None if there is no such one."""
-    now = server.time()
     async with server.db.acquire() as connection, connection.transaction():
-        client = await clients.disable(connection, client_id, now)
-        if client is not None:
-            assert client.status_idx is not None  # noqa: S101 - it was read from the database
-            await clients.revoke_tokens(connection, client_id, client.status_idx, now)
-            await refresh_token_families.revoke_all_at(connection, client_id, now)
-            await audit_log.record(connection, Event.CLIENT_DISABLED, now, client_id=client_id)
+        return await end_client(connection, client_id, server.time())
+
+
+async def end_client(connection: Connection, client_id: str, now: datetime) -> Client | None:
+    """Do the same within a transaction."""
+    client = await clients.disable(connection, client_id, now)
+    if client is not None:
+        assert client.status_idx is not None  # noqa: S101 - it was read from the database
+        await clients.revoke_tokens(connection, client_id, client.status_idx, now)
+        await refresh_token_families.revoke_all_at(connection, client_id, now)
+        await audit_log.record(connection, Event.CLIENT_DISABLED, now, client_id=client_id)
     return client
 
 

@@ -53,6 +53,8 @@ class Settings(ServiceSettings):
     address_attempts: int = Field(default=60, ge=2, le=1_000_000)
 
     registration: Literal["open", "closed"] = "open"
+    client_registration: Literal["closed", "token", "open"] = "closed"
+    client_registration_limit: int = Field(default=1000, ge=1, le=1_000_000)
     fetch_from_loopback: bool = False  # clients' keys and documents: for development and tests
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

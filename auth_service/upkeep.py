@@ -15,6 +15,7 @@ from auth_service import (
     client_assertions,
     device_authorization,
     pushed_requests,
+    registration,
 )
 from auth_service.key_encryption import KeyEncryptionKeyRefused
 from auth_service.server import AuthorizationServer
@@ -68,6 +69,7 @@ async def _forget(server: AuthorizationServer) -> None:
     await pushed_requests.forget(server)
     await throttles.forget(server.db, server.time())
     await device_authorization.forget(server)
+    await registration.forget(server)
 
 
 async def _prepare(server: AuthorizationServer) -> None:

@@ -159,7 +159,8 @@ class Stack:
         settings, owner_url = self._auth_settings(), self.databases.auth_owner_url
         owner = {} if owner_url is None else {"AUTH_MIGRATION_DATABASE_URL": owner_url}
         self.state.write_variables("auth.env", settings | owner)
-        environment = _environment("AUTH_") | settings
+        # On one machine nobody has to be kept from registering a client, such as an MCP one.
+        environment = {"AUTH_CLIENT_REGISTRATION": "open"} | _environment("AUTH_") | settings
         environment.pop("AUTH_MIGRATION_DATABASE_URL", None)
         if owner:
             await run_admin_command(environment | owner, ["migrate"])

@@ -14,6 +14,7 @@ from auth_service import redirect_uris as checks
 from auth_service import revocation
 from auth_service import scope as scopes
 from auth_service.commands import refuse, show, with_server
+from auth_service.commands.initial_tokens import initial_token
 from auth_service.grants import GRANTS
 from auth_service.redirect_uris import RedirectUriRefused
 from auth_service.safe_fetch import FetchRefused
@@ -28,6 +29,7 @@ from shared.jwks import read_key_set
 app = typer.Typer(help="Programs that ask for tokens.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 ClientId = Annotated[str, typer.Argument(help="The client_id.")]
+app.command("initial-token")(initial_token)
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
 
 
@@ -90,7 +92,7 @@ def create(  # noqa: PLR0913, PLR0917 - typer passes them by name
             redirect_uris=redirect_uris,
             post_logout_redirect_uris=post_logout_redirect_uris,
             require_pkce=pkce,
-            auth_method=PRIVATE_KEY_JWT if has_keys else None,
+            token_endpoint_auth_method=PRIVATE_KEY_JWT if has_keys else None,
             jwks=jwks,
             jwks_uri=_checked(server, jwks_uri),
             require_pushed_authorization_requests=require_par,

@@ -16,6 +16,7 @@ from auth_service.endpoints import (
     jwks,
     logout,
     par,
+    registration,
     revocation,
     server_of,
     token,
@@ -58,6 +59,7 @@ class Metadata(BaseModel):
     device_authorization_endpoint: str
     token_endpoint: str
     pushed_authorization_request_endpoint: str
+    registration_endpoint: str | None = None
     userinfo_endpoint: str
     revocation_endpoint: str
     introspection_endpoint: str
@@ -93,25 +95,29 @@ class Metadata(BaseModel):
 @router.get(
     PATHS[0],
     summary="Metadata (RFC 8414)",
+    response_model_exclude_none=True,
     response_description="The metadata.",
     operation_id="read_oauth_metadata",
 )
 @router.get(
     PATHS[1],
     summary="Metadata (OpenID)",
+    response_model_exclude_none=True,
     response_description="The metadata.",
     operation_id="read_openid_configuration",
 )
 async def metadata(request: Request, response: Response) -> Metadata:
     """Return what this issuer offers, and where; both addresses have the same document."""
     response.headers["cache-control"] = f"public, max-age={_MAX_AGE}"
-    issuer = server_of(request).settings.issuer
+    settings = server_of(request).settings
+    issuer, closed = settings.issuer, settings.client_registration == "closed"
     return Metadata(
         issuer=issuer,
         authorization_endpoint=issuer + authorize.PATH,
         device_authorization_endpoint=issuer + device_authorization.PATH,
         token_endpoint=issuer + token.PATH,
         pushed_authorization_request_endpoint=issuer + par.PATH,
+        registration_endpoint=None if closed else issuer + registration.PATH,
         userinfo_endpoint=issuer + userinfo.PATH,
         revocation_endpoint=issuer + revocation.PATH,
         introspection_endpoint=issuer + introspection.PATH,

@@ -66,8 +66,13 @@ class Event(StrEnum):
     REFRESH_REFUSED = "refresh refused", "for another `reason`"
     REVOKED = "revoked", "a log-in, or the tokens of a client, ended by request"
     CLIENT_CREATED = "client created", "a client was registered"
+    CLIENT_CHANGED = "client changed", "a client changed what it had registered"
     CLIENT_DISABLED = "client disabled", "which ended its tokens and the log-ins at it"
     CLIENT_ENABLED = "client enabled", "the client may ask for tokens again"
+    INITIAL_TOKEN_CREATED = (
+        "initial access token created",
+        "who has it may register clients; `note` says what for",
+    )
     CLIENT_REFUSED = "client refused", "a known client did not prove who it is; `reason` says why"
     KEY_PUBLISHED = "key published", "verifiers can know the key; it does not sign yet"
     KEY_ACTIVATED = "key activated", "the key signs"

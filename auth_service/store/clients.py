@@ -1,9 +1,10 @@
 """Registered clients (RFC 6749 §2)."""
 
-from collections.abc import Callable, Collection
+import json
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
@@ -20,8 +21,10 @@ class Client:
     A first-party client is the user's own agent: people may trust it with their password.
     `status_idx` is the place of the client's own tokens in the status lists (see `statuses`);
     it is given out when the client is stored. `require_pkce` counts for confidential clients only:
-    public ones always need it. `auth_method` is one of RFC 7591 §2, and None where a client may
-    use Basic or post as it likes. `jwks` is a JWK Set as JSON.
+    public ones always need it. `token_endpoint_auth_method` is one of RFC 7591 §2, and None where
+    a client may use Basic or post as it likes. `jwks` is a JWK Set as JSON. `about` is the
+    metadata of RFC 7591 that mean nothing to us. A client that registered itself has a
+    registration token.
     """
 
     client_id: str
@@ -36,23 +39,28 @@ class Client:
     redirect_uris: tuple[str, ...] = ()
     post_logout_redirect_uris: tuple[str, ...] = ()
     require_pkce: bool = True
-    auth_method: str | None = None
+    token_endpoint_auth_method: str | None = None
     jwks: str | None = None
     jwks_uri: str | None = None
     require_pushed_authorization_requests: bool = False
+    about: Mapping[str, Any] | None = None
+    registration_token_sha256: bytes | None = None
+    registered_openly: bool = False
 
     @property
     def is_public(self) -> bool:
         """Whether it cannot prove who it is."""
-        return self.secret_sha256 is None and self.auth_method != PRIVATE_KEY_JWT
+        return self.secret_sha256 is None and self.token_endpoint_auth_method != PRIVATE_KEY_JWT
 
 
-_COLUMNS = (
-    "client_id, name, secret_sha256, grant_types, scope, first_party, created_at, disabled_at, "
-    "status_idx, redirect_uris, post_logout_redirect_uris, require_pkce, "
-    "token_endpoint_auth_method AS auth_method, jwks, jwks_uri, "
-    "require_pushed_authorization_requests"
+_STORED: Final = (
+    *("client_id", "name", "secret_sha256", "grant_types", "scope", "first_party", "created_at"),
+    *("redirect_uris", "post_logout_redirect_uris", "require_pkce"),
+    *("token_endpoint_auth_method", "jwks"),
+    *("jwks_uri", "require_pushed_authorization_requests", "about"),
+    *("registration_token_sha256", "registered_openly"),
 )
+_COLUMNS: Final = ", ".join((*_STORED, "disabled_at", "status_idx"))
 _COLLECTIONS: Final[dict[str, Callable[[list[str]], Collection[str]]]] = {
     "grant_types": frozenset,
     "scope": frozenset,
@@ -70,38 +78,41 @@ async def find(db: "Database | Lookups", client_id: str) -> Client | None:
 
 async def add(db: Database, client: Client) -> bool:
     """Add a client and say so in the audit log; False if the `client_id` is taken."""
+    places = ", ".join(f"${place}" for place in range(1, len(_STORED) + 1))
     added = await db.fetchval(
-        """
+        f"""
         WITH added AS (
-            INSERT INTO clients
-                (client_id, name, secret_sha256, grant_types, scope, first_party, created_at,
-                 redirect_uris, post_logout_redirect_uris, require_pkce,
-                 token_endpoint_auth_method, jwks, jwks_uri,
-                 require_pushed_authorization_requests)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+            INSERT INTO clients ({", ".join(_STORED)}) VALUES ({places})
             ON CONFLICT DO NOTHING
             RETURNING client_id, created_at
         )
         INSERT INTO audit_log (at, event, client_id)
         SELECT created_at, 'client created', client_id FROM added
         RETURNING true
-        """,
-        client.client_id,
-        client.name,
-        client.secret_sha256,
-        sorted(client.grant_types),
-        sorted(client.scope),
-        client.first_party,
-        client.created_at,
-        client.redirect_uris,
-        client.post_logout_redirect_uris,
-        client.require_pkce,
-        client.auth_method,
-        client.jwks,
-        client.jwks_uri,
-        client.require_pushed_authorization_requests,
+        """,  # noqa: S608 - constants
+        *_values(client),
     )
     return added is not None
+
+
+async def replace(db: Database, client: Client, token_sha256: bytes) -> Client | None:
+    """Store what a client says of itself now; None if this is not its registration token.
+
+    The token is replaced by the one in `client`, so of any number of concurrent calls with one
+    token one gets through (RFC 7592 §2.2).
+    """
+    changes = ", ".join(f"{name} = ${place}" for place, name in enumerate(_STORED[1:], 2))
+    row = await db.fetchrow(
+        f"""
+        UPDATE clients SET {changes}
+        WHERE client_id = $1 AND registration_token_sha256 = ${len(_STORED) + 1}
+          AND disabled_at IS NULL
+        RETURNING {_COLUMNS}
+        """,  # noqa: S608 - constants
+        *_values(client),
+        token_sha256,
+    )
+    return None if row is None else _client(row)
 
 
 async def list_all(db: Database) -> list[Client]:
@@ -157,8 +168,20 @@ async def revoke_tokens(db: Database, client_id: str, status_idx: int, now: date
     return revoked is not None
 
 
+def _values(client: Client) -> list[Any]:
+    """Return what is stored, as the driver takes it."""
+    values = {name: getattr(client, name) for name in _STORED}
+    for name in ("grant_types", "scope"):
+        values[name] = sorted(values[name])
+    if client.about is not None:
+        values["about"] = json.dumps(client.about)
+    return list(values.values())
+
+
 def _client(row: asyncpg.Record) -> Client:
     values = dict(row)
+    if values["about"] is not None:
+        values["about"] = json.loads(values["about"])
     for name, kind in _COLLECTIONS.items():
         values[name] = kind(values[name])
     return Client(**values)

@@ -64,7 +64,7 @@ async def app(issuer: Any, signing_key: SigningKey, site: JwksServer) -> Any:
             first_party=False,
             created_at=issuer.server.time(),
             disabled_at=None,
-            auth_method="private_key_jwt",
+            token_endpoint_auth_method="private_key_jwt",
             **keys,
         )
         assert await clients.add(issuer.server.db, client)

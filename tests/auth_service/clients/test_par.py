@@ -38,7 +38,10 @@ async def par(app: Any) -> Any:
     await add("two")
     await add("spa", secret_sha256=None)
     await add("strict", require_pushed_authorization_requests=True)
-    keys = {"auth_method": "private_key_jwt", "jwks": (await _find(app, "keyed")).jwks}
+    keys = {
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": (await _find(app, "keyed")).jwks,
+    }
     await add("signed", secret_sha256=None, **keys)
     return app
 
