@@ -141,7 +141,8 @@ async def withdraw(db: Database, sub: uuid.UUID, client_id: str) -> None:
     """Turn what a user has said yes to, and a client has not fetched yet, into a no."""
     await db.execute(
         """
-        UPDATE device_codes SET sub = NULL
+        UPDATE device_codes
+        SET sub = NULL, password_version = NULL, auth_time = NULL, amr = NULL
         WHERE sub = $1 AND client_id = $2 AND redeemed_at IS NULL
         """,
         sub,

@@ -119,17 +119,6 @@ async def test_every_page_can_be_used_and_fits(
     await show(page, "consent")
     await page.goto(authorize_url(system, prompt="select_account"))
     await show(page, "accounts")
-    await allow_an_app(system, *person)
-    await page.goto(f"{system.auth_url}/account")
-    await show(page, "account")
-    await page.get_by_role("link", name=re.compile("Change password|비밀번호 변경")).click()
-    await page.fill("#old", "not the password")
-    await page.fill("#new", secrets.token_urlsafe(15))
-    await page.click("button.primary")
-    await show(page, "change-password-refused")
-    await page.goto(f"{system.auth_url}/account")
-    await page.locator(".items button").last.click()
-    await show(page, "account-without-apps")
     await page.goto(f"{system.auth_url}/logout")
     await show(page, "logout")
     await page.click("button.primary")
@@ -180,6 +169,32 @@ async def test_the_pages_for_a_device_can_be_used_and_fit(
     await page.locator("button:not(.primary)").click()
     await page.locator("form").wait_for(state="detached")
     await show(page, "device-denied")
+    assert traffic.complaints == []
+    assert traffic.hosts == {system.auth_url.removeprefix("http://")}
+
+
+async def test_the_account_pages_can_be_used_and_fit(
+    look: BrowserContext, system: Stack, person: tuple[str, str], show: Show
+) -> None:
+    page = await look.new_page()
+    traffic = Traffic()
+    traffic.watch(page)
+    await page.goto(f"{system.auth_url}/account")
+    await page.fill("#username", person[0])
+    await page.fill("#password", person[1])
+    await page.click("button.primary")
+    await page.locator("#sessions").wait_for()
+    await allow_an_app(system, *person)
+    await page.goto(f"{system.auth_url}/account")
+    await show(page, "account")
+    await page.get_by_role("link", name=re.compile("Change password|비밀번호 변경")).click()
+    await page.fill("#old", "not the password")
+    await page.fill("#new", secrets.token_urlsafe(15))
+    await page.click("button.primary")
+    await show(page, "change-password-refused")
+    await page.goto(f"{system.auth_url}/account")
+    await page.locator(".items button").last.click()
+    await show(page, "account-without-apps")
     assert traffic.complaints == []
     assert traffic.hosts == {system.auth_url.removeprefix("http://")}
 
