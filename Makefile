@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults check demo lab bench format lock clean
+.PHONY: help run test test-faults check demo live lab bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ check: $(VENV)/dev ## format, lint, types, and the direction of imports
 
 demo: $(VENV)/stack ## the two-replica proof, in about a minute: sessions against tokens
 	@$(BIN)/python -m lab demo $(ARGS)
+
+live: $(VENV)/lab ## the live page on :8090: two schemes side by side, fired at and broken by you
+	@$(BIN)/python -m lab live $(ARGS)
 
 lab: $(VENV)/lab ## sessions against tokens, measured: raw results and the report (ARGS="--quick", "--only E0,P1", "--resume")
 	@$(BIN)/python -m lab run $(ARGS)

@@ -22,6 +22,16 @@ def demo() -> None:
 
 
 @app.command()
+def live(
+    port: Annotated[int, typer.Option(help="Where the page is, on 127.0.0.1.")] = 8090,
+) -> None:
+    """The live page: two schemes side by side, over real services that you can break."""
+    from lab.live.run import run
+
+    raise typer.Exit(run(port))
+
+
+@app.command()
 def bench(
     rounds: Annotated[int, typer.Option(help="How often each figure is measured.")] = 6,
     seconds: Annotated[float, typer.Option(help="How long a slice of measuring is.")] = 2.0,

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from auth_service.metrics import Metrics as AuthMetrics
 from auth_service.settings import Settings as AuthSettings
 from auth_service.store.audit_log import Event
+from lab.__main__ import app as lab
 from resource_service.settings import Settings as ResourceSettings
 from shared import errors
 from shared.errors import OAuthError
@@ -61,6 +62,13 @@ def test_every_event_of_the_audit_log_is_documented_as_it_is_meant_and_no_other(
     table = text.partition("| event | meaning |")[2].partition("\n\n")[0]
     documented = re.findall(r"^\| `([^`]+)` \| (.+) \|$", table, re.MULTILINE)
     assert documented == [(event.value, event.meaning) for event in Event]
+
+
+def test_every_command_of_the_lab_is_documented_and_no_other() -> None:
+    commands = {
+        command.callback.__name__ for command in lab.registered_commands if command.callback
+    }
+    assert set(re.findall(r"`python -m lab ([a-z]+)", REFERENCE)) == commands
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
