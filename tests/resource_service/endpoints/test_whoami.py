@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from resource_service.app import create_app
-from resource_service.authenticator import Authenticator
+from resource_service.authenticator import Authenticator, Scope
 from resource_service.settings import Settings
 from shared.access_token import AccessToken
 from shared.errors import MissingToken
@@ -163,14 +163,14 @@ async def test_another_authenticator_makes_the_same_app_work_without_keys(
     jwks: JwksServer, settings: Settings
 ) -> None:
     class ByCookie(Authenticator):
-        async def authenticate(self, scope: dict[str, object]) -> AccessToken:
+        async def authenticate(self, scope: Scope) -> AccessToken:
             if (b"cookie", b"session=1") not in scope["headers"]:  # type: ignore[operator]
                 raise MissingToken
             return AccessToken(
                 iss=ISSUER, sub="bob", aud=AUDIENCE, exp=2, iat=1, jti="j", client_id="web"
             )
 
-    app = create_app(settings, authenticator=ByCookie())  # type: ignore[arg-type]
+    app = create_app(settings, authenticator=ByCookie())
     async with client(app) as http:
         answer = await http.get("/whoami", headers={"cookie": "session=1"})
         assert (answer.status_code, answer.json()["sub"]) == (200, "bob")

@@ -12,6 +12,7 @@ import pytest
 from lab.client import Client, Request
 from tests.auth_service.browser_flow.person import Person
 from tests.system.faults.pair import PASSWORD, Pair, tokens_in
+from tests.system.faults.waiting import until
 
 AT_ONCE = 50
 CALLBACK = "http://127.0.0.1:5000/callback"  # where a program of the person's would listen
@@ -60,9 +61,7 @@ async def redeem_at_once(rounds: int, pair: Pair, client: Client) -> None:
             form = {"grant_type": "refresh_token", "refresh_token": won.refresh_token}
             refused = await client.send(token_request(pair, form))
             assert (refused.status, b'"invalid_grant"' in refused.body) == (400, True)
-        async with asyncio.timeout(REVOKED_WITHIN):
-            while not await is_refused(pair, client, won.access_token):
-                await asyncio.sleep(0.1)
+        await until(lambda: is_refused(pair, client, won.access_token), REVOKED_WITHIN)
     print(f"{rounds} codes redeemed {AT_ONCE} times at once: one success each, then ended")
 
 
