@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from dataclasses import asdict
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Final
 
 import typer
@@ -17,6 +19,7 @@ from resource_service.commands.rendering import (
 )
 from resource_service.diagnosis.explanation import Explanation, explain
 from resource_service.diagnosis.key_set import KeySetFacts, observed_key_set
+from resource_service.diagnosis.status import observed_status_lists
 from resource_service.settings import Settings
 from shared.access_token import LEEWAY
 from shared.settings import UnusableSettings
@@ -47,16 +50,16 @@ def explain_token(
 
     Better hand the token over on standard input, so that no list of processes shows it. Exits
     with 0 if the token is valid, 1 if it is refused, 2 if nobody can know, since the issuer's
-    keys are out of reach.
+    keys or its list of revoked tokens are out of reach.
     """
     settings = _settings(issuer, audience, jwks_uri)
     token = read_token(jwt)
-    facts, explanation = asyncio.run(_explain(token, settings))
+    observed = asyncio.run(_explain(token, settings))
     show = _show_json if as_json else _show
-    show(settings, facts, explanation)
-    verdict = explanation.verdict
+    show(settings, observed)
+    verdict = observed.explanation.verdict
     if verdict.answer == "cannot know":
-        refuse("; ".join((f"cannot know: {verdict.description}", *facts.remarks)), 2)
+        refuse("; ".join((f"cannot know: {verdict.description}", *observed.keys.remarks)), 2)
     raise typer.Exit(_EXIT_CODES[verdict.answer])
 
 
@@ -71,20 +74,51 @@ def _settings(issuer: str, audience: str, jwks_uri: str) -> Settings:
         refuse(str(error), 2)
 
 
-async def _explain(token: str, settings: Settings) -> tuple[KeySetFacts, Explanation]:
-    async with observed_key_set(settings.jwks_uri, settings.jwks_file) as observed:
-        explanation = await explain(
-            token, observed.keys, settings.issuer, settings.audience, now=time.time()
+@dataclass(frozen=True)
+class _Observed:
+    """What was found, and the ages of status lists in seconds, None for one not had."""
+
+    keys: KeySetFacts
+    lists: Mapping[str, float | None]
+    explanation: Explanation
+
+
+async def _explain(token: str, settings: Settings) -> _Observed:
+    async with AsyncExitStack() as stack:
+        observed = await stack.enter_async_context(
+            observed_key_set(settings.jwks_uri, settings.jwks_file)
         )
-        return observed.facts(), explanation
+        statuses = None
+        if settings.status_poll:
+            statuses = await stack.enter_async_context(
+                observed_status_lists(
+                    settings.issuer,
+                    observed.keys,
+                    poll=settings.status_poll,
+                    stale=settings.status_stale,
+                    file=settings.status_file,
+                )
+            )
+        explanation = await explain(
+            token,
+            observed.keys,
+            settings.issuer,
+            settings.audience,
+            now=time.time(),
+            statuses=statuses,
+        )
+        ages = {} if statuses is None else statuses.ages
+        return _Observed(observed.facts(), ages, explanation)
 
 
-def _show(settings: Settings, facts: KeySetFacts, explanation: Explanation) -> None:
+def _show(settings: Settings, observed: _Observed) -> None:
+    facts, explanation = observed.keys, observed.explanation
     print_facts(
         {
             "issuer": settings.issuer,
             "audience": settings.audience,
             "keys": f"{facts.jwks_uri}: {facts}",
+            **_list_facts(observed.lists),
             "clock": f"the issuer's is {facts.clock}; the leeway is {LEEWAY} s"
             if facts.clock
             else "the issuer did not say what time it is",
@@ -100,7 +134,17 @@ def _show(settings: Settings, facts: KeySetFacts, explanation: Explanation) -> N
     print_verdict(text, good=verdict.answer == "valid", advice=failure.advice if failure else "")
 
 
-def _show_json(settings: Settings, facts: KeySetFacts, explanation: Explanation) -> None:
+def _list_facts(ages: Mapping[str, float | None]) -> dict[str, str]:
+    """Say how old each list is that was read."""
+    return {
+        "list" if len(ages) == 1 else f"list {number}": f"{uri}: "
+        + ("none at hand" if age is None else f"{round(age)} s old")
+        for number, (uri, age) in enumerate(ages.items(), 1)
+    }
+
+
+def _show_json(settings: Settings, observed: _Observed) -> None:
+    facts, explanation = observed.keys, observed.explanation
     said = asdict(explanation.verdict)
     verdict: dict[str, Any] = {name: value for name, value in said.items() if value != ""}
     clock = facts.clock
@@ -119,5 +163,6 @@ def _show_json(settings: Settings, facts: KeySetFacts, explanation: Explanation)
                 "usable": facts.usable,
                 "remarks": facts.remarks,
             },
+            "status_lists": [{"uri": uri, "age": age} for uri, age in observed.lists.items()],
         }
     )

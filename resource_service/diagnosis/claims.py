@@ -20,6 +20,7 @@ _SECTIONS: Final = {
     "acr": "RFC 9068 §2.2.1",
     "amr": "RFC 9068 §2.2.1",
     "cnf": "RFC 7800 §3.1",
+    "status": "status-list §6.1",
 }
 # Every claim that the verifier reads, and whether it must be there.
 _REQUIRED: Final = {

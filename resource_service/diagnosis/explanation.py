@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from resource_service.diagnosis import claims, signature
+from resource_service.diagnosis import claims, signature, status
 from resource_service.diagnosis.dissection import Dissection
 from resource_service.diagnosis.findings import Finding, Outcome, cut, first_failure
 from resource_service.diagnosis.signature import FoundKey
 from resource_service.diagnosis.steps import Step, Wrong
-from shared.access_token import HEADER_RULES, LEEWAY, AccessTokenVerifier, KeySet
+from shared.access_token import HEADER_RULES, LEEWAY, AccessTokenVerifier, KeySet, Statuses
 from shared.errors import InvalidToken, TemporarilyUnavailable
 
 
@@ -37,7 +37,14 @@ class Explanation:
 
 
 async def explain(
-    token: str, keys: KeySet, issuer: str, audience: str, *, now: float, leeway: int = LEEWAY
+    token: str,
+    keys: KeySet,
+    issuer: str,
+    audience: str,
+    *,
+    now: float,
+    leeway: int = LEEWAY,
+    statuses: Statuses | None = None,
 ) -> Explanation:
     """Check a token as a service with these keys, issuer and audience would at `now`.
 
@@ -55,8 +62,12 @@ async def explain(
         *claims.value_steps(expected),
     ]
     findings = tuple(_findings(dissection, steps))
-    verifier = AccessTokenVerifier(keys, issuer, audience, leeway=leeway, now=lambda: now)
-    return Explanation(findings, await _verdict(verifier, token))
+    reached = first_failure(findings) is None
+    last = await status.finding(dissection, statuses, reached=reached)
+    verifier = AccessTokenVerifier(
+        keys, issuer, audience, statuses=statuses, leeway=leeway, now=lambda: now
+    )
+    return Explanation((*findings, last), await _verdict(verifier, token))
 
 
 async def _verdict(verifier: AccessTokenVerifier, token: str) -> Verdict:

@@ -9,6 +9,7 @@ from urllib.parse import quote_plus
 from resource_service.diagnosis.explanation import explain
 from resource_service.diagnosis.findings import shown
 from resource_service.diagnosis.key_set import observed_key_set
+from resource_service.diagnosis.status import observed_status_lists
 from resource_service.doctor.authorization_server import Server
 from resource_service.doctor.client import Answer, Client, NoAnswer
 from resource_service.doctor.record import CannotGoOn, Record, is_json
@@ -94,8 +95,13 @@ def _check_response(record: Record, answer: Answer, document: dict[str, Any]) ->
 
 async def verify(record: Record, server: Server, token: str, audience: str) -> None:
     """Put the token before the verifier, with keys that are fetched as a replica fetches them."""
-    async with observed_key_set(server.jwks_uri) as observed:
-        explanation = await explain(token, observed.keys, server.issuer, audience, now=time.time())
+    async with (
+        observed_key_set(server.jwks_uri) as observed,
+        observed_status_lists(server.issuer, observed.keys) as statuses,
+    ):
+        explanation = await explain(
+            token, observed.keys, server.issuer, audience, now=time.time(), statuses=statuses
+        )
     failure = explanation.failure
     if failure is None:
         saw = f"{explanation.verdict.answer}: {len(explanation.findings)} checks"

@@ -60,7 +60,7 @@ async def test_json_for_programs(
     assert done.code == code
     document = json.loads(done.output)
     assert document.keys() == {
-        *("verdict", "checks", "issuer", "audience", "leeway", "clock", "key_set")
+        *("verdict", "checks", "issuer", "audience", "leeway", "clock", "key_set", "status_lists")
     }
     assert document["verdict"]["answer"] == ("refused" if code else "valid")
     assert len(document["key_set"]["kids"]) == 1

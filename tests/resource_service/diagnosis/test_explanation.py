@@ -50,7 +50,7 @@ async def test_the_checks_are_shown_in_the_verifiers_order(keys: OneKey, sign: S
         *("payload", "payload text", "claims"),
         *("claim iss", "claim sub", "claim aud", "claim exp", "claim iat", "claim jti"),
         *("claim client_id", "claim scope", "claim nbf"),
-        *("iss is ours", "aud names us", "cnf", "exp", "iat", "nbf"),
+        *("iss is ours", "aud names us", "cnf", "exp", "iat", "nbf", "status"),
     ]
 
 
