@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 
-from auth_service import redirect_uris, sessions
+from auth_service import client_lookup, redirect_uris, sessions
 from auth_service.authentication_context import acr
 from auth_service.authorization_errors import (
     AccountSelectionRequired,
@@ -79,6 +79,7 @@ async def grant(
     server: AuthorizationServer, db: Database, request: AuthorizationRequest, session: Session
 ) -> AuthorizationResponse:
     """Issue a code: 256 random bits, of which only the hash is stored."""
+    await client_lookup.keep(db, request.client)
     code = secrets.token_urlsafe(32)
     issued = IssuedCode(
         code_sha256=hashlib.sha256(code.encode()).digest(),

@@ -20,10 +20,11 @@ from auth_service.authorization_errors import (
 )
 from auth_service.authorization_response import Destination, RefusedByRedirect, ResponseMode
 from auth_service.claims import ClaimsRequest
+from auth_service.client_lookup import find_client
 from auth_service.parameters import Parameters
+from auth_service.safe_fetch import DocumentRefused, FetchRefused
 from auth_service.scope import OPENID
 from auth_service.server import AuthorizationServer
-from auth_service.store import clients
 from auth_service.store.clients import Client
 from auth_service.tokens import check_resource
 from shared.errors import InvalidRequest, InvalidScope, OAuthError, UnauthorizedClient
@@ -87,7 +88,15 @@ async def read(
 
 async def _client(server: AuthorizationServer, parameters: Parameters) -> Client:
     client_id = parameters.required("client_id")
-    client = await clients.find(server.db, client_id) if len(client_id) <= _CLIENT_ID else None
+    try:
+        found = len(client_id) <= _CLIENT_ID
+        client = await find_client(server, server.db, client_id) if found else None
+    except FetchRefused as error:
+        # Where it leads in our network, and whether, is nobody's business.
+        why = str(error) if isinstance(error, DocumentRefused) else "it cannot be fetched"
+        raise InvalidRequest(
+            f"the client's metadata document is not usable: {why}", reason=str(error)
+        ) from error
     if client is None or client.disabled_at is not None:
         raise InvalidRequest("the client is not known here", reason=f"client {client_id[:64]!r}")
     return client

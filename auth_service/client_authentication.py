@@ -8,18 +8,16 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from auth_service import client_assertions
+from auth_service.authentication_methods import BASIC, NONE, POST, PRIVATE_KEY_JWT
 from auth_service.client_assertions import ASSERTION_TYPE, Assertion, AuthenticationFailed
+from auth_service.client_lookup import find_client
 from auth_service.parameters import Parameters
+from auth_service.safe_fetch import FetchRefused
 from auth_service.server import AuthorizationServer
-from auth_service.store import audit_log, clients
-from auth_service.store.clients import PRIVATE_KEY_JWT, Client
+from auth_service.store import audit_log
+from auth_service.store.clients import Client
 from shared.errors import InvalidClient, InvalidRequest
 
-BASIC: Final = "client_secret_basic"
-POST: Final = "client_secret_post"
-NONE: Final = "none"
-CONFIDENTIAL: Final = (BASIC, POST, PRIVATE_KEY_JWT)
-METHODS: Final = (*CONFIDENTIAL, NONE)
 _NO_SECRET: Final = hashlib.sha256(b"").digest()
 _MAXIMUM_LENGTH: Final = 1024  # characters of a client_id
 
@@ -47,7 +45,10 @@ async def authenticate_client(
     """
     credentials = _credentials(authorization, parameters)
     client_id = credentials.client_id
-    client = await clients.find(server.lookups, client_id)
+    try:
+        client = await find_client(server, server.lookups, client_id)
+    except FetchRefused as error:
+        raise InvalidClient(reason=f"{client_id!r:.200}: {error}") from error
     if client is None:
         raise InvalidClient(reason=f"unknown client {client_id!r}")
     try:

@@ -6,26 +6,23 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from auth_service import redirect_uris, scope
-from auth_service.client_authentication import BASIC, METHODS, NONE, POST
-from auth_service.grants import GRANTS
+from auth_service.authentication_methods import BASIC, METHODS, NONE, PRIVATE_KEY_JWT
 from auth_service.redirect_uris import RedirectUriRefused
 from auth_service.registration_errors import InvalidClientMetadata, InvalidRedirectUri
 from auth_service.safe_fetch import FetchRefused, SafeFetch
-from auth_service.store.clients import PRIVATE_KEY_JWT, Client
+from auth_service.store.clients import Client
 from shared.errors import InvalidScope
 from shared.jwks import KeySetRefused, read_key_set
 from shared.jws import ALGORITHM
 
-WITH_SECRET: Final = frozenset({BASIC, POST})
 CODE_GRANT: Final = "authorization_code"
-# Those that give nothing without a person who agrees to it.
-REGISTRABLE: Final = frozenset(GRANTS) - {"password", "client_credentials"}
 # Stored as they are, and shown to whoever manages the client.
 _ABOUT: Final = (
     *("client_uri", "logo_uri", "tos_uri", "policy_uri", "contacts", "software_id"),
     *("software_version", "application_type", "response_types"),
 )
 
+_SECRET_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})  # RFC 7518 §6
 _TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
 Text: TypeAlias = Annotated[str, Field(max_length=200, pattern=_TEXT)]
 Uri: TypeAlias = Annotated[str, Field(max_length=2000, pattern=_TEXT)]
@@ -74,17 +71,16 @@ class ClientMetadata(BaseModel):
         return frozenset([CODE_GRANT] if self.grant_types is None else self.grant_types)
 
 
-def check(
-    metadata: ClientMetadata, fetch: SafeFetch, *, grants: frozenset[str] = REGISTRABLE
-) -> None:
+def check(metadata: ClientMetadata, fetch: SafeFetch, *, grants: frozenset[str]) -> None:
     """Refuse what cannot be registered: `InvalidRedirectUri` or `InvalidClientMetadata`.
 
+    `grants` are the grant types that may be.
     Not checked: that the pages named are the client's own, or that its keys are there already.
     """
     _check_redirects(metadata)
     if unknown := sorted(metadata.grants - grants):
-        offered = ", ".join(grant for grant in GRANTS if grant in grants)
-        raise InvalidClientMetadata(f"unknown grant {unknown[0]!r:.40}; there are {offered}")
+        offered = ", ".join(sorted(grants))
+        raise InvalidClientMetadata(f"unknown grant {unknown[0]:.40}; there are {offered}")
     if metadata.method == NONE and "client_credentials" in metadata.grants:
         raise InvalidClientMetadata(
             "client_credentials is for confidential clients (RFC 6749 §4.4)"
@@ -165,6 +161,10 @@ def _check_redirects(metadata: ClientMetadata) -> None:
 def _check_keys(metadata: ClientMetadata, fetch: SafeFetch) -> None:
     if metadata.jwks is not None and metadata.jwks_uri is not None:
         raise InvalidClientMetadata("jwks and jwks_uri exclude each other (RFC 7591 §2)")
+    if any(_SECRET_MEMBERS & set(key) for key in _listed(metadata.jwks)):
+        raise InvalidClientMetadata(
+            "jwks: a private or symmetric key where only public ones belong"
+        )
     if metadata.jwks_uri is not None:
         try:
             fetch.check(metadata.jwks_uri)
@@ -179,6 +179,11 @@ def _check_keys(metadata: ClientMetadata, fetch: SafeFetch) -> None:
             read_key_set(json.dumps(metadata.jwks).encode())
         except KeySetRefused as error:
             raise InvalidClientMetadata(f"jwks: {error}") from None
+
+
+def _listed(jwks: dict[str, Any] | None) -> list[dict[str, Any]]:
+    keys = (jwks or {}).get("keys")
+    return [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
 
 
 def _parse_scope(value: str) -> frozenset[str]:

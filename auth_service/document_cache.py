@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from auth_service.safe_fetch import FetchRefused, SafeFetch, Unreachable
+from auth_service.safe_fetch import DocumentRefused, Fetched, FetchRefused, SafeFetch, Unreachable
 from shared.errors import TemporarilyUnavailable
 
 # All in seconds.
@@ -55,13 +55,13 @@ class DocumentCache(Generic[T]):
     def __init__(
         self,
         fetch: SafeFetch,
-        parse: Callable[[str, bytes], T],
+        parse: Callable[[str, Fetched], T],
         *,
         accept: str,
         maximum: int,
         now: Callable[[], float],
     ) -> None:
-        """Take `parse`, from address and octets, which may raise `ValueError`; `maximum` octets."""
+        """Take `parse`, which may raise `ValueError`, and `maximum` in octets."""
         self._fetch = fetch
         self._parse = parse
         self._accept = accept
@@ -89,7 +89,7 @@ class DocumentCache(Generic[T]):
             return known
         if known is None or isinstance(known.error, Unreachable):
             raise TemporarilyUnavailable("the client's site does not answer", reason=f"{url!r:.99}")
-        raise FetchRefused(str(known.error))
+        raise type(known.error)(str(known.error))
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -109,11 +109,11 @@ class DocumentCache(Generic[T]):
     async def _refresh(self, url: str) -> None:
         try:
             fetched = await self._fetch.get(url, accept=self._accept, maximum=self._maximum)
-            document = self._parse(url, fetched.body)
-        except Unreachable as error:
+            document = self._parse(url, fetched)
+        except (FetchRefused, Unreachable) as error:
             self._fail(url, error)
         except (ValueError, RecursionError) as error:
-            self._fail(url, FetchRefused(str(error)))
+            self._fail(url, DocumentRefused(str(error)))
         else:
             now = self._now()
             self._keep(url, Fresh(document, now, now + _life(fetched.cache_control)))

@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Final
 
 from auth_service import client_metadata, revocation
-from auth_service.client_metadata import WITH_SECRET, ClientMetadata
+from auth_service.authentication_methods import WITH_SECRET
+from auth_service.client_metadata import ClientMetadata
+from auth_service.grants import GRANTS
 from auth_service.registration_errors import InvalidClientMetadata
 from auth_service.server import AuthorizationServer
 from auth_service.store import Connection, audit_log, clients, registrations
@@ -16,6 +18,8 @@ from auth_service.store.clients import Client
 from auth_service.store.registrations import InitialAccessToken
 from shared.errors import InvalidToken, TemporarilyUnavailable
 
+# Those that give nothing without a person who agrees to it.
+REGISTRABLE: Final = frozenset(GRANTS) - {"password", "client_credentials"}
 UNUSED: Final = timedelta(days=7)  # an open registration that nobody used for so long is removed
 
 
@@ -37,7 +41,7 @@ async def register(
     token that is not good, which is not used up by what is refused; `TemporarilyUnavailable`
     when there are as many such clients as there may be.
     """
-    client_metadata.check(metadata, server.fetch)
+    client_metadata.check(metadata, server.fetch, grants=REGISTRABLE)
     token, secret = _new_secret(), _new_secret() if metadata.method in WITH_SECRET else None
     # Never a UUID: it must not be taken for a user's `sub` (RFC 9700 §4.15).
     client_id = f"c.{secrets.token_urlsafe(16)}"
@@ -86,7 +90,7 @@ async def update(
     more or a first one. Raises what `register` and `read` raise.
     """
     current = (await read(server, client_id, token)).client
-    client_metadata.check(metadata, server.fetch)
+    client_metadata.check(metadata, server.fetch, grants=REGISTRABLE)
     if client_secret is not None and _sha256(client_secret) != current.secret_sha256:
         raise InvalidClientMetadata("client_secret is not the client's (RFC 7592 §2.2)")
     secret_sha256, secret = current.secret_sha256, None

@@ -37,16 +37,21 @@ class FetchRefused(ValueError):
     """An address that is not fetched, or an answer that is not taken; the text says why."""
 
 
+class DocumentRefused(FetchRefused):
+    """A document that was fetched and is not taken; the text says why."""
+
+
 class Unreachable(Exception):
     """No answer, or none in time: it may be another one later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The body of a 200, and its Cache-Control header."""
+    """The body of a 200, its Cache-Control header, and its media type in lower case."""
 
     body: bytes
-    cache_control: str
+    cache_control: str = ""
+    media_type: str = ""
 
 
 class SafeFetch:
@@ -121,7 +126,7 @@ class SafeFetch:
         addresses = [ipaddress.ip_address(address) for address in dict.fromkeys(found)]
         for address in addresses:
             if not self._may_be_fetched(parts, address):
-                raise FetchRefused(f"{parts.hostname} is at {address}, which is not public")
+                raise FetchRefused(f"{parts.hostname!r} is at {address}, which is not public")
         return addresses[:_ADDRESSES]
 
     def _may_be_fetched(self, parts: SplitResult, address: _Address) -> bool:
@@ -151,7 +156,8 @@ class SafeFetch:
                 body += chunk
                 if len(body) > maximum:
                     raise FetchRefused(f"the answer is longer than {maximum} octets")
-        return Fetched(bytes(body), response.headers.get("cache-control", ""))
+        media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return Fetched(bytes(body), response.headers.get("cache-control", ""), media_type)
 
 
 def is_public(address: _Address) -> bool:

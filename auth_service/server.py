@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from auth_service import store
+from auth_service import client_documents, store
+from auth_service.client_metadata import ClientMetadata
 from auth_service.document_cache import DocumentCache
 from auth_service.key_encryption import KeyEncryptionKey
 from auth_service.key_rotation import KeyRotation
@@ -34,7 +35,8 @@ class AuthorizationServer:
     """Settings, database, keys, passwords and clock; `now` is in seconds since 1970.
 
     `own_tokens` verifies what was issued here, but not whether it was revoked since.
-    `client_keys` are the key sets of clients by their `jwks_uri`.
+    `client_keys` are the key sets of clients by their `jwks_uri`, `client_documents` the metadata
+    of clients by a `client_id` that is a URL.
     `visitor_key` is for what we know visitors by (see `throttling`).
     """
 
@@ -51,6 +53,7 @@ class AuthorizationServer:
     passwords: Passwords
     fetch: SafeFetch
     client_keys: DocumentCache[KeySetMembers]
+    client_documents: DocumentCache[ClientMetadata]
     metrics: Metrics
     now: Callable[[], float] = time.time
 
@@ -87,7 +90,7 @@ async def open_server(
     await db
     lookups = Lookups(db)
     fetch = SafeFetch(loopback=settings.fetch_from_loopback)
-    client_keys = _client_keys(fetch, now)
+    client_keys, documents = _client_keys(fetch, now), _client_documents(fetch, now)
     try:
         yield AuthorizationServer(
             settings=settings,
@@ -105,12 +108,14 @@ async def open_server(
             passwords=passwords,
             fetch=fetch,
             client_keys=client_keys,
+            client_documents=documents,
             metrics=Metrics(),
             now=now,
         )
     finally:
         passwords.close()
         await client_keys.close()
+        await documents.close()
         await fetch.close()
         try:
             async with asyncio.timeout(_CLOSE_WITHIN):
@@ -124,8 +129,18 @@ def _client_keys(fetch: SafeFetch, now: Callable[[], float]) -> DocumentCache[Ke
     accept = "application/jwk-set+json, application/json"
     return DocumentCache(
         fetch,
-        lambda _uri, body: read_key_set(body),
+        lambda _uri, fetched: read_key_set(fetched.body),
         accept=accept,
         maximum=MAXIMUM_OCTETS,
+        now=now,
+    )
+
+
+def _client_documents(fetch: SafeFetch, now: Callable[[], float]) -> DocumentCache[ClientMetadata]:
+    return DocumentCache(
+        fetch,
+        lambda url, fetched: client_documents.parse(url, fetched, fetch),
+        accept=client_documents.ACCEPT,
+        maximum=client_documents.MAXIMUM,
         now=now,
     )

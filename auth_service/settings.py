@@ -55,6 +55,7 @@ class Settings(ServiceSettings):
     registration: Literal["open", "closed"] = "open"
     client_registration: Literal["closed", "token", "open"] = "closed"
     client_registration_limit: int = Field(default=1000, ge=1, le=1_000_000)
+    client_id_metadata_documents: bool = False
     fetch_from_loopback: bool = False  # clients' keys and documents: for development and tests
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -109,6 +110,13 @@ class Settings(ServiceSettings):
             if url.scheme not in ("http", "https") or origin != f"{url.scheme}://{url.netloc}":
                 raise ValueError("each must be an origin such as https://app.example")
         return origins
+
+    @model_validator(mode="after")
+    def _check_loopback(self) -> "Settings":
+        # draft-ietf-oauth-client-id-metadata-document §8.6: never in production.
+        if self.fetch_from_loopback and not _is_loopback(urlsplit(self.issuer).hostname or ""):
+            raise ValueError("FETCH_FROM_LOOPBACK is for an issuer on loopback")
+        return self
 
     @model_validator(mode="after")
     def _check_argon2(self) -> "Settings":

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from stack import caddy, demo_accounts
 from stack.admin_commands import run_admin_command
@@ -14,6 +15,13 @@ from stack.layout import NOTHING, Ports, Settings
 from stack.ports import require_free
 from stack.processes import Process, Program
 from stack.state import State
+
+# On one machine nobody has to be kept from bringing a client along, such as an MCP one.
+_FOR_TRYING_OUT: Final[Mapping[str, str]] = {
+    "AUTH_CLIENT_REGISTRATION": "open",
+    "AUTH_CLIENT_ID_METADATA_DOCUMENTS": "true",
+    "AUTH_FETCH_FROM_LOOPBACK": "true",
+}
 
 
 class Stack:
@@ -159,8 +167,7 @@ class Stack:
         settings, owner_url = self._auth_settings(), self.databases.auth_owner_url
         owner = {} if owner_url is None else {"AUTH_MIGRATION_DATABASE_URL": owner_url}
         self.state.write_variables("auth.env", settings | owner)
-        # On one machine nobody has to be kept from registering a client, such as an MCP one.
-        environment = {"AUTH_CLIENT_REGISTRATION": "open"} | _environment("AUTH_") | settings
+        environment = {**_FOR_TRYING_OUT} | _environment("AUTH_") | settings
         environment.pop("AUTH_MIGRATION_DATABASE_URL", None)
         if owner:
             await run_admin_command(environment | owner, ["migrate"])

@@ -13,6 +13,7 @@ import typer
 from auth_service import redirect_uris as checks
 from auth_service import revocation
 from auth_service import scope as scopes
+from auth_service.authentication_methods import PRIVATE_KEY_JWT
 from auth_service.commands import refuse, show, with_server
 from auth_service.commands.initial_tokens import initial_token
 from auth_service.grants import GRANTS
@@ -22,7 +23,7 @@ from auth_service.server import AuthorizationServer
 from auth_service.store import audit_log
 from auth_service.store import clients as stored_clients
 from auth_service.store.audit_log import Event
-from auth_service.store.clients import PRIVATE_KEY_JWT, Client
+from auth_service.store.clients import Client
 from shared.errors import InvalidScope
 from shared.jwks import read_key_set
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service import authorization, pages, redirect_uris
+from auth_service import authorization, client_documents, pages, redirect_uris
 from auth_service import scope as scopes
 from auth_service.authorization import Step
 from auth_service.authorization_request import AuthorizationRequest
@@ -40,6 +40,7 @@ async def consent_page(request: Request) -> Response:
         csrf_token=visitor.csrf_token,
         request_id=waiting.request_id,
         client_name=asked.client.name,
+        client_host=client_documents.host_of(asked.client.client_id),
         scopes=scopes.in_order(asked.asked),
         native=asked.client.is_public and redirect_uris.is_native(redirect_uri),
         username=session.username,
@@ -89,6 +90,7 @@ async def _allow(
     async with server.db.acquire() as connection, connection.transaction():
         if not await authorization_requests.answer(connection, waiting.request_id, now):
             raise StaleRequest("the request has been answered")
+        response = await authorization.grant(server, connection, asked, session)
         await consents.grant(connection, session.sub, client_id, asked.asked, now)
         await audit_log.record(
             connection,
@@ -98,7 +100,7 @@ async def _allow(
             client_id=client_id,
             scope=scopes.render(asked.asked)[:500],
         )
-        return await authorization.grant(server, connection, asked, session)
+        return response
 
 
 async def _answer(request: Request, waiting: WaitingRequest) -> None:

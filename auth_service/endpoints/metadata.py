@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from auth_service import authentication_context, claims, pkce, scope, status_lists
+from auth_service.authentication_methods import CONFIDENTIAL, METHODS
 from auth_service.authorization_request import PROMPTS
 from auth_service.authorization_response import RESPONSE_MODES
-from auth_service.client_authentication import CONFIDENTIAL, METHODS
 from auth_service.endpoints import (
     authorize,
     device_authorization,
@@ -89,6 +89,7 @@ class Metadata(BaseModel):
     request_parameter_supported: bool
     request_uri_parameter_supported: bool
     require_pushed_authorization_requests: bool
+    client_id_metadata_document_supported: bool
     service_documentation: str
 
 
@@ -146,6 +147,7 @@ async def metadata(request: Request, response: Response) -> Metadata:
         claims_parameter_supported=True,
         request_parameter_supported=False,
         request_uri_parameter_supported=False,  # ours only, from `/par` (RFC 9126 §5)
+        client_id_metadata_document_supported=settings.client_id_metadata_documents,
         require_pushed_authorization_requests=False,  # only of clients that are registered so
         service_documentation=f"{issuer}/docs",
     )

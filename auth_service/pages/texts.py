@@ -34,6 +34,7 @@ ENGLISH: Final = {
     "wants": "wants to use your account. It will be able to:",
     "logged_in_as": "Logged in as",
     "not_you": "Not you?",
+    "client_host": "The app is published at",
     "goes_to": "Afterwards you will be taken to",
     "native_app": "This is an app on your own device. Allow it only if you have just started it "
     "yourself.",
@@ -110,6 +111,7 @@ KOREAN: Final = {
     "wants": "앱이 회원님의 계정을 사용하려고 합니다. 허용하면 다음을 할 수 있습니다.",
     "logged_in_as": "로그인한 계정:",
     "not_you": "본인이 아닌가요?",
+    "client_host": "앱을 게시한 곳:",
     "goes_to": "이후 이동할 곳:",
     "native_app": "이 기기에 설치된 앱입니다. 방금 직접 실행한 경우에만 허용하세요.",
     "local_app": "이 기기의 앱",

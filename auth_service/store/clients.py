@@ -8,10 +8,9 @@ from typing import Any, Final
 
 import asyncpg
 
+from auth_service.authentication_methods import PRIVATE_KEY_JWT
 from auth_service.store import Database
 from auth_service.store.lookups import Lookups
-
-PRIVATE_KEY_JWT: Final = "private_key_jwt"  # OIDC Core §9
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +92,21 @@ async def add(db: Database, client: Client) -> bool:
         *_values(client),
     )
     return added is not None
+
+
+async def keep(db: Database, client: Client) -> None:
+    """Add a client, or store what it says of itself now."""
+    if await add(db, client):
+        return
+    kept = ("client_id", "created_at")
+    names = [name for name in _STORED if name not in kept]
+    changes = ", ".join(f"{name} = ${place}" for place, name in enumerate(names, 2))
+    values = dict(zip(_STORED, _values(client), strict=True))
+    await db.execute(
+        f"UPDATE clients SET {changes} WHERE client_id = $1",  # noqa: S608 - constants
+        client.client_id,
+        *(values[name] for name in names),
+    )
 
 
 async def replace(db: Database, client: Client, token_sha256: bytes) -> Client | None:

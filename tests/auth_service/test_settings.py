@@ -92,3 +92,13 @@ def test_origins_are_separated_by_spaces(monkeypatch: pytest.MonkeyPatch) -> Non
     settings = Settings.load()
     assert settings.cors_origins == ("https://a.example", "http://127.0.0.1:8080")
     assert settings.signing_key_bits == 4096
+
+
+def test_this_machine_is_fetched_from_only_by_an_issuer_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AUTH_FETCH_FROM_LOOPBACK", "true")
+    assert Settings.load().fetch_from_loopback
+    monkeypatch.setenv("AUTH_ISSUER", "https://auth.example")
+    with pytest.raises(UnusableSettings, match="FETCH_FROM_LOOPBACK"):
+        Settings.load()

@@ -201,6 +201,16 @@ async def test_scope_that_cannot_be_had_is_left_out(
             id="jwks twice",
         ),
         pytest.param(
+            {"jwks": {"keys": [{"kty": "RSA", "d": "x"}]}},
+            "invalid_client_metadata",
+            id="a private key",
+        ),
+        pytest.param(
+            {"jwks": {"keys": [{"kty": "oct", "k": "x"}]}},
+            "invalid_client_metadata",
+            id="a symmetric key",
+        ),
+        pytest.param(
             {"jwks_uri": "ftp://app.example/keys"}, "invalid_client_metadata", id="jwks_uri"
         ),
         pytest.param({"client_uri": "javascript:x"}, "invalid_client_metadata", id="client_uri"),
