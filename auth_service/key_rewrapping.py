@@ -1,11 +1,14 @@
 """Moving the database from one key-encryption key to another."""
 
+from datetime import datetime
+
 from auth_service.key_encryption import KeyEncryptionKey, KeyEncryptionKeyRefused
 from auth_service.key_rotation import name
-from auth_service.store import Pool, secrets, signing_keys
+from auth_service.store import Pool, audit_log, secrets, signing_keys
+from auth_service.store.audit_log import Event
 
 
-async def rewrap(db: Pool, old: KeyEncryptionKey, new: KeyEncryptionKey) -> int:
+async def rewrap(db: Pool, old: KeyEncryptionKey, new: KeyEncryptionKey, now: datetime) -> int:
     """Encrypt every signing key and secret under the first line of `new`; return how many.
 
     In one transaction: the database is under one key or the other, wherever this is cut off,
@@ -31,4 +34,5 @@ async def rewrap(db: Pool, old: KeyEncryptionKey, new: KeyEncryptionKey) -> int:
         for secret, encrypted in (await secrets.lock_all(connection)).items():
             await secrets.replace(connection, secret, again(encrypted, secret))
             count += 1
+        await audit_log.record(connection, Event.SECRETS_REWRAPPED, now, count=count)
     return count

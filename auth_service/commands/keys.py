@@ -134,7 +134,7 @@ def rewrap(
 
     async def work(server: AuthorizationServer) -> int:
         new = KeyEncryptionKey.load(new_key_file)
-        return await rewrap_all(server.db, server.key_encryption_key, new)
+        return await rewrap_all(server.db, server.key_encryption_key, new, server.time())
 
     count = with_server(work)
     typer.echo(

@@ -79,6 +79,10 @@ class Event(StrEnum):
     KEY_RETIRED = "key retired", "the key signs no more; what it signed stays good"
     KEY_REMOVED = "key removed", "the key has left the JWKS; nothing under it is in use"
     KEY_REVOKED = "key revoked", "the key has left the JWKS at once; what it signed is worthless"
+    SECRETS_REWRAPPED = (
+        "secrets rewrapped",
+        "signing keys and secrets, `count` of them, are encrypted under another key",
+    )
     ROWS_REMOVED = "old rows removed", "this log was shortened, by `audit retain`"
 
 

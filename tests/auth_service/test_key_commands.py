@@ -134,7 +134,7 @@ async def test_rewrapping_says_what_to_do_with_the_new_file(
     before = await keys(run)
     code, output, _ = await run("keys", "rewrap", "--new-key-file", str(new))
     assert code == 0
-    assert output.startswith(f"3 secrets are now encrypted under the key in {new}. Put it in")
+    assert output.startswith(f"4 secrets are now encrypted under the key in {new}. Put it in")
     code, _, errors = await run("keys", "list")
     assert code == 1
     assert f"the key-encryption key in {key_encryption_key_file} is not the one" in errors

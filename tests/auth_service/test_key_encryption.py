@@ -10,6 +10,7 @@ import pytest
 
 from auth_service.key_encryption import KeyEncryptionKey, KeyEncryptionKeyRefused
 from auth_service.key_rewrapping import rewrap
+from auth_service.store.audit_log import find
 from tests.auth_service.ring import kid_of_new_token, published, stored, turn
 
 MANUAL = Path(__file__).parent.parent.parent / "docs/operations-keys.md"
@@ -124,7 +125,8 @@ def test_the_file_is_read_again_when_what_is_at_hand_does_not_decrypt(tmp_path: 
 
 async def encrypt_anew(issuer: Any, path: Path) -> int:
     server = issuer.server
-    return await rewrap(server.db, server.key_encryption_key, KeyEncryptionKey.load(path))
+    new = KeyEncryptionKey.load(path)
+    return await rewrap(server.db, server.key_encryption_key, new, server.time())
 
 
 async def test_rewrapping_moves_every_secret_to_the_new_key(
@@ -136,6 +138,8 @@ async def test_rewrapping_moves_every_secret_to_the_new_key(
     before = await published(issuer)
     new = write(tmp_path / "new", new_line())
     assert await encrypt_anew(issuer, new) == 5  # three signing keys, two others
+    [row] = [row for row in await find(issuer.server.db) if row.event == "secrets rewrapped"]
+    assert row.detail == {"count": 5}
     async with start(key_encryption_key_file=new) as other:
         assert await published(other) == before
         assert (await other.refresh(refresh_token)).status_code == 200
@@ -162,7 +166,7 @@ async def test_a_rewrapping_that_is_cut_off_has_not_happened(
 
     monkeypatch.setattr(new, "encrypt", fail_at_the_last)
     with pytest.raises(KeyboardInterrupt):
-        await rewrap(server.db, server.key_encryption_key, new)
+        await rewrap(server.db, server.key_encryption_key, new, server.time())
     assert await stored(issuer) == before
     async with start() as again:
         assert (await again.http.get("/health/ready")).status_code == 200
@@ -175,7 +179,8 @@ async def test_it_can_be_run_again_from_either_side(
     assert await encrypt_anew(issuer, new) == 4
     assert await encrypt_anew(issuer, new) == 4
     old = KeyEncryptionKey.load(key_encryption_key_file)
-    assert await rewrap(issuer.server.db, KeyEncryptionKey.load(new), old) == 4
+    server = issuer.server
+    assert await rewrap(server.db, KeyEncryptionKey.load(new), old, server.time()) == 4
 
 
 async def test_with_a_key_that_fits_nothing_it_is_refused_and_nothing_changes(
@@ -184,7 +189,7 @@ async def test_with_a_key_that_fits_nothing_it_is_refused_and_nothing_changes(
     before = await stored(issuer)
     wrong = KeyEncryptionKey.load(write(tmp_path / "wrong", new_line()))
     with pytest.raises(KeyEncryptionKeyRefused):
-        await rewrap(issuer.server.db, wrong, KeyEncryptionKey.load(tmp_path / "wrong"))
+        await rewrap(issuer.server.db, wrong, wrong, issuer.server.time())
     assert await stored(issuer) == before
 
 
