@@ -18,6 +18,7 @@ from auth_service.store import (
     consents,
     device_codes,
     refresh_token_families,
+    second_factors,
     users,
 )
 from auth_service.store.audit_log import Event
@@ -102,10 +103,13 @@ async def change_password(
     old_password: str,
     new_password: str,
     caller: Caller,
+    *,
+    logged_in: bool = False,
 ) -> User:
     """Replace the password and end every login; the old password is the proof of who asks.
 
-    Returns the user as he is from now on.
+    Returns the user as he is from now on. Unless he is `logged_in`, with all his factors, one who
+    has a second factor is refused.
 
     Raises `AccessDenied`, the same and at the same cost for an unknown user, a disabled one and
     a wrong password, and what `verified_user` and `check_policy` raise.
@@ -114,6 +118,8 @@ async def change_password(
     user = await verified_user(server, username, old_password, caller)
     if user is None:
         raise AccessDenied("wrong user name or password")
+    if not logged_in and await second_factors.is_on(server.db, user.sub):
+        raise AccessDenied("wrong user name or password", reason="there is a second factor")
     password_hash = await server.passwords.hash(new_password)
     now = server.time()
     async with server.db.acquire() as connection, connection.transaction():

@@ -27,8 +27,10 @@ from auth_service.endpoints import (
     par,
     registration,
     revocation,
+    second_step,
     status_list,
     token,
+    two_step,
     userinfo,
     users,
 )
@@ -115,7 +117,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
         *(registration, jwks, status_list, metadata, users, health, metrics),
     ):
         app.include_router(endpoint.router)
-    for page in (login, consent, device, account, pages):
+    for page in (login, consent, device, account, second_step, two_step, pages):
         app.include_router(page.router)
     errors.install(app, _refused)
     for unavailable in UNAVAILABLE:

@@ -4,6 +4,8 @@ from collections.abc import Collection
 from typing import Final
 
 PASSWORD: Final = ("pwd",)
+TOTP: Final = ("pwd", "otp", "mfa")
+RECOVERY_CODE: Final = ("pwd", "mfa")  # RFC 8176 has no name for it
 ONE_FACTOR: Final = "1"
 TWO_FACTORS: Final = "2"
 SUPPORTED: Final = (ONE_FACTOR, TWO_FACTORS)

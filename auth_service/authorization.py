@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Final
 
 from auth_service import client_lookup, redirect_uris, sessions
-from auth_service.authentication_context import acr
+from auth_service.authentication_context import ONE_FACTOR, SUPPORTED, TWO_FACTORS, acr
 from auth_service.authorization_errors import (
     AccountSelectionRequired,
     ConsentRequired,
@@ -26,6 +26,7 @@ from auth_service.store import (
     authorization_codes,
     authorization_requests,
     consents,
+    second_factors,
 )
 from auth_service.store import sessions as stored_sessions
 from auth_service.store.authorization_codes import IssuedCode
@@ -41,6 +42,7 @@ class Step(Enum):
 
     LOG_IN = auto()
     CHOOSE_ACCOUNT = auto()
+    SECOND_FACTOR = auto()
     CONSENT = auto()
     NOTHING = auto()
 
@@ -64,9 +66,9 @@ async def decide(
         if session.auth_time >= since:
             raise RefusedByRedirect(request.destination, LoginRequired("another user logged in"))
         return _unless_silent(request, Step.LOG_IN, LoginRequired("another user is logged in"))
-    if request.claims.acr and acr(session.amr) not in request.claims.acr:
-        error = UnmetAuthenticationRequirements("the log-in was not as strong as asked for")
-        raise RefusedByRedirect(request.destination, error)
+    if not await _is_strong_enough(server, request, session):
+        error = LoginRequired("a second factor is asked for")
+        return _unless_silent(request, Step.SECOND_FACTOR, error)
     # A log-in for this request was a choice of an account too.
     if "select_account" in request.prompt and not account_chosen and session.auth_time < since:
         return _unless_silent(request, Step.CHOOSE_ACCOUNT, AccountSelectionRequired())
@@ -110,6 +112,28 @@ def _is_fresh(request: AuthorizationRequest, session: Session, since: datetime) 
     """Whether the log-in is young enough for `prompt=login` and `max_age`."""
     max_age = 0 if "login" in request.prompt else request.max_age
     return max_age is None or session.auth_time >= since - timedelta(seconds=max_age)
+
+
+async def _is_strong_enough(
+    server: AuthorizationServer, request: AuthorizationRequest, session: Session
+) -> bool:
+    """Whether the log-in will do; False if a code would make it do, and the user has a generator.
+
+    An essential `acr` that cannot be had is refused (OIDC Core §5.5.1.1); `acr_values` are a wish
+    (§3.1.2.1), granted where it can be.
+    """
+    has = acr(session.amr)
+    wishes = [value for value in request.acr_values if value in SUPPORTED]
+    essential = request.claims.acr
+    if has in essential or (not essential and (not wishes or has == wishes[0])):
+        return True
+    can_be_had = has == ONE_FACTOR and await second_factors.is_on(server.db, session.sub)
+    if can_be_had and TWO_FACTORS in (essential or wishes[:1]):
+        return False
+    if essential:
+        error = UnmetAuthenticationRequirements("the log-in was not as strong as asked for")
+        raise RefusedByRedirect(request.destination, error)
+    return True
 
 
 def _unless_silent(request: AuthorizationRequest, step: Step, error: OAuthError) -> Step:

@@ -61,6 +61,7 @@ class AuthorizationRequest:
     max_age: int | None
     sub: str | None
     claims: ClaimsRequest
+    acr_values: tuple[str, ...] = ()  # the best first
 
     @property
     def asked(self) -> frozenset[str]:
@@ -143,6 +144,7 @@ def _checked(
         max_age=_max_age(parameters.get("max_age")),
         sub=_sub(server, client, parameters.get("id_token_hint"), requested.sub),
         claims=requested,
+        acr_values=tuple(parameters.get("acr_values", "").split()),
     )
 
 

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from auth_service.key_encryption import KeyEncryptionKey, KeyEncryptionKeyRefused
 from auth_service.key_rotation import name
-from auth_service.store import Pool, audit_log, secrets, signing_keys
+from auth_service.second_factor import encryption_name
+from auth_service.store import Pool, audit_log, second_factors, secrets, signing_keys
 from auth_service.store.audit_log import Event
 
 
@@ -31,6 +32,10 @@ async def rewrap(db: Pool, old: KeyEncryptionKey, new: KeyEncryptionKey, now: da
                 encrypted = again(key.encrypted_private, name(key.kid))
                 await signing_keys.rewrap(connection, key.kid, encrypted)
                 count += 1
+        for sub, encrypted in (await second_factors.lock_all(connection)).items():
+            again_encrypted = again(encrypted, encryption_name(sub))
+            await second_factors.rewrap(connection, sub, again_encrypted)
+            count += 1
         for secret, encrypted in (await secrets.lock_all(connection)).items():
             await secrets.replace(connection, secret, again(encrypted, secret))
             count += 1

@@ -112,6 +112,15 @@ async def go_on(server: AuthorizationServer, session: Session, user: User) -> st
     return cookie
 
 
+async def strengthen(server: AuthorizationServer, session: Session, amr: tuple[str, ...]) -> str:
+    """Note that a second factor came to a log-in, which gets no younger; return the new cookie."""
+    cookie = new_cookie()
+    changed = replace(session, amr=amr, used_at=server.time())
+    if not await stored_sessions.renew(server.db, changed, _sha256(cookie)):
+        raise AccessDenied("the log-in has ended", reason="changed meanwhile")
+    return cookie
+
+
 async def end(server: AuthorizationServer, session: Session) -> None:
     """End a session, and every grant that began in it (see `revoke_all_in`)."""
     now = server.time()

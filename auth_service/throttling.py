@@ -47,13 +47,22 @@ class Caller:
 
 def log_in(server: AuthorizationServer, username: str, caller: Caller) -> list[Throttle]:
     """Return what a wrong password counts for; the first is what a right one clears."""
+    return _guess(server, "password", username, caller)
+
+
+def second_factor(server: AuthorizationServer, username: str, caller: Caller) -> list[Throttle]:
+    """Return what a wrong one-time code counts for, of somebody who has the password."""
+    return _guess(server, "code", username, caller)
+
+
+def _guess(server: AuthorizationServer, what: str, username: str, caller: Caller) -> list[Throttle]:
     most = server.settings.log_in_attempts
     nonce = _read_device(server, caller.device, username)
     if nonce is not None:
-        return [Throttle(_key(server, "device", username, nonce.hex()), most, _LEAK)]
+        return [Throttle(_key(server, what, "device", username, nonce.hex()), most, _LEAK)]
     place = f"client {caller.client_id}" if caller.client_id else caller.address
-    everywhere = Throttle(_key(server, "account", username), _ACCOUNT * most, _LEAK)
-    counted = [Throttle(_key(server, "place", username, place), most, _LEAK), everywhere]
+    everywhere = Throttle(_key(server, what, "account", username), _ACCOUNT * most, _LEAK)
+    counted = [Throttle(_key(server, what, "place", username, place), most, _LEAK), everywhere]
     if caller.client_id is None:
         counted.append(_of_address(server, "log-in", caller.address, _ADDRESS_LEAK))
     return counted

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from auth_service import accounts
+from auth_service import accounts, second_factor
 from auth_service.claims import check
 from auth_service.commands import refuse, show, with_server
 from auth_service.server import AuthorizationServer
@@ -71,6 +71,21 @@ def list_users(as_json: AsJson = False) -> None:
 def disable(username: Name, as_json: AsJson = False) -> None:
     """Disable a user and end every log-in of his."""
     _show_changed(with_server(lambda server: accounts.disable(server, username)), username, as_json)
+
+
+@app.command("forget-second-factor")
+def forget_second_factor(username: Name) -> None:
+    """Let a user who has lost phone and recovery codes log in with the password alone again."""
+
+    async def work(server: AuthorizationServer) -> bool:
+        user = await stored_users.find(server.db, username)
+        if user is None:
+            refuse(f"there is no user {username}")
+        return await second_factor.remove(server, user.sub)
+
+    if not with_server(work):
+        refuse(f"{username} has no second factor")
+    typer.echo(f"the password of {username} alone will do again")
 
 
 @app.command()

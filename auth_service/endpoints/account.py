@@ -2,25 +2,32 @@
 
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from auth_service import accounts, pages, passwords, sessions
-from auth_service.endpoints import browser, server_of
+from auth_service.authentication_context import TWO_FACTORS, acr
+from auth_service.endpoints import browser, second_step, server_of
 from auth_service.endpoints.browser import PageRoute
 from auth_service.pages import account_words
 from auth_service.pages.texts import Texts
 from auth_service.parameters import Parameters
 from auth_service.scope import in_order
-from auth_service.store import consents
+from auth_service.store import consents, second_factors
 from auth_service.store import sessions as stored_sessions
 from auth_service.store.consents import App
 from auth_service.store.sessions import Session
 from shared.errors import InvalidRequest, OAuthError, TemporarilyUnavailable, TooManyRequests
 
 PATH: Final = "/account"
-_DONE: Final = {"session": "done_session", "app": "done_app", "password": "done_password"}
+_DONE: Final = {
+    "session": "done_session",
+    "app": "done_app",
+    "password": "done_password",
+    "two_step_off": "done_two_step_off",
+}
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -85,6 +92,8 @@ async def password_page(request: Request) -> Response:
     visitor = await browser.of(request)
     if visitor.session is None:
         return browser.to_login(request, f"{PATH}/password")
+    if await _needs_code(request, visitor.session):
+        return _to_code(request)
     return _password_form(request, visitor.csrf_token, visitor.session)
 
 
@@ -96,6 +105,8 @@ async def change_password(request: Request) -> Response:
     here = visitor.session
     if here is None:
         return browser.to_login(request, f"{PATH}/password")
+    if await _needs_code(request, here):
+        return _to_code(request)
     old, new = parameters.get("old_password", ""), parameters.get("new_password", "")
     try:
         passwords.check_policy(new, here.username)
@@ -103,12 +114,24 @@ async def change_password(request: Request) -> Response:
         return _password_form(request, visitor.csrf_token, here, error, "bad_password")
     try:
         user = await accounts.change_password(
-            server, here.username, old, new, browser.caller(request)
+            server, here.username, old, new, browser.caller(request), logged_in=True
         )
     except OAuthError as error:
         return _password_form(request, visitor.csrf_token, here, error, _problem(error))
     cookie = await sessions.go_on(server, here, user)
     return browser.with_cookie(request, _done(request, "password"), cookie)
+
+
+async def _needs_code(request: Request, session: Session) -> bool:
+    """Whether this log-in is weaker than the user's next one will be."""
+    if acr(session.amr) == TWO_FACTORS:
+        return False
+    return await second_factors.is_on(server_of(request).db, session.sub)
+
+
+def _to_code(request: Request) -> Response:
+    query = urlencode({"next": f"{PATH}/password"})
+    return browser.see_other(f"{server_of(request).settings.issuer}{second_step.PATH}?{query}")
 
 
 def _password_form(

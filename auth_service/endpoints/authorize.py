@@ -21,6 +21,7 @@ PATH: Final = "/authorize"
 _PAGES: Final = {
     Step.LOG_IN: "login",
     Step.CHOOSE_ACCOUNT: "accounts",
+    Step.SECOND_FACTOR: "login/code",
     Step.CONSENT: "consent",
 }
 

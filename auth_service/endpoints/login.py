@@ -1,23 +1,15 @@
 """Logging in and registering, on pages; and choosing an account."""
 
-import re
-from typing import Any, Final
-from urllib.parse import urlencode
-
 from fastapi import APIRouter, Request, Response
 
-from auth_service import accounts, pages, redirect_uris, sessions
+from auth_service import accounts, pages, redirect_uris, second_factor
 from auth_service.authentication_context import PASSWORD
-from auth_service.endpoints import browser, server_of
+from auth_service.endpoints import browser, entrance, second_step, server_of
 from auth_service.endpoints.address import address_of
 from auth_service.endpoints.browser import Browser, PageRoute
 from auth_service.parameters import Parameters
-from auth_service.store import authorization_requests
-from auth_service.store.users import User
+from auth_service.store import authorization_requests, second_factors
 from shared.errors import AccessDenied, Conflict, InvalidRequest, OAuthError, TooManyRequests
-
-# Where a log-in may lead to if no client waits: pages of ours, by path (RFC 9700 §4.11.2).
-_OUR_PAGES: Final = re.compile(r"/(?:account|device)(?:[/?][!-~]*)?")
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -46,7 +38,10 @@ async def log_in(request: Request) -> Response:
             raise AccessDenied("wrong user name or password")
     except OAuthError as error:
         return await _again(request, "login", parameters, visitor, error)
-    return await _logged_in(request, parameters, visitor, user)
+    if await second_factors.is_on(server.db, user.sub):
+        ticket = second_factor.ticket(server, user, visitor.cookie)
+        return await second_step.ask(request, parameters, visitor, ticket=ticket)
+    return await entrance.enter(request, parameters, visitor, user, PASSWORD)
 
 
 @router.get("/register")
@@ -72,7 +67,7 @@ async def register(request: Request) -> Response:
         )
     except OAuthError as error:
         return await _again(request, "register", parameters, visitor, error)
-    return await _logged_in(request, parameters, visitor, user)
+    return await entrance.enter(request, parameters, visitor, user, PASSWORD)
 
 
 @router.get("/accounts")
@@ -82,7 +77,7 @@ async def accounts_page(request: Request) -> Response:
     parameters = Parameters.parse(request.scope["query_string"])
     waiting, asked = await browser.waiting(request, parameters)
     if visitor.session is None:
-        return browser.see_other(_url(request, "authorize/continue", parameters))
+        return browser.see_other(entrance.url(request, "authorize/continue", parameters))
     return pages.render(
         request,
         "accounts",
@@ -92,7 +87,7 @@ async def accounts_page(request: Request) -> Response:
         request_id=waiting.request_id,
         client_name=asked.client.name,
         username=visitor.session.username,
-        login_url=_url(request, "login", parameters),
+        login_url=entrance.url(request, "login", parameters),
     )
 
 
@@ -103,7 +98,7 @@ async def choose_account(request: Request) -> Response:
     parameters = await browser.form(request, visitor)
     waiting, _ = await browser.waiting(request, parameters)
     await authorization_requests.choose_account(server_of(request).db, waiting.request_id)
-    return browser.see_other(_url(request, "authorize/continue", parameters))
+    return browser.see_other(entrance.url(request, "authorize/continue", parameters))
 
 
 def _check_open(request: Request) -> None:
@@ -119,7 +114,7 @@ async def _page(
     error: OAuthError | None = None,
 ) -> Response:
     """Show one of the two forms, anew with what is wrong with it."""
-    values, ui_locales, sources = await _context(request, parameters)
+    values, ui_locales, sources = await entrance.context(request, parameters)
     closed = server_of(request).settings.registration == "closed"
     response = pages.render(
         request,
@@ -130,31 +125,11 @@ async def _page(
         headers={} if error is None else browser.retry_after(error),
         problem=None if error is None else _problem(template, error),
         csrf_token=visitor.csrf_token,
-        login_url=_url(request, "login", parameters),
-        register_url=None if closed else _url(request, "register", parameters),
+        login_url=entrance.url(request, "login", parameters),
+        register_url=None if closed else entrance.url(request, "register", parameters),
         **values,
     )
     return browser.with_cookie(request, response, visitor.cookie) if visitor.is_new else response
-
-
-async def _context(
-    request: Request, parameters: Parameters
-) -> tuple[dict[str, Any], str | None, list[str]]:
-    """Return what the page says of the request that waits, its languages and its client."""
-    next_ = parameters.get("next", "")
-    if _OUR_PAGES.fullmatch(next_):
-        username = parameters.get("username", "")
-        values = {"client_name": "", "request_id": "", "next": next_, "username": username}
-        return values, parameters.get("ui_locales"), []
-    waiting, asked = await browser.waiting(request, parameters)
-    values = {
-        "client_name": asked.client.name,
-        "request_id": str(waiting.request_id),
-        "next": "",
-        "username": parameters.get("username") or waiting.parameters.get("login_hint", ""),
-    }
-    source = redirect_uris.source(asked.destination.redirect_uri)
-    return values, waiting.parameters.get("ui_locales"), [source]
 
 
 async def _again(
@@ -175,23 +150,3 @@ def _problem(template: str, error: OAuthError) -> str:
     if isinstance(error, AccessDenied | InvalidRequest):
         return "wrong_password" if template == "login" else "bad_password"
     return "too_many"
-
-
-async def _logged_in(
-    request: Request, parameters: Parameters, visitor: Browser, user: User
-) -> Response:
-    agent = request.headers.get("user-agent", "")
-    cookie = await sessions.log_in(server_of(request), user, PASSWORD, agent, visitor.session)
-    next_ = parameters.get("next", "")
-    if _OUR_PAGES.fullmatch(next_):
-        response = browser.see_other(f"{server_of(request).settings.issuer}{next_}")
-    else:
-        response = browser.see_other(_url(request, "authorize/continue", parameters))
-    browser.remember(request, response, user.username)
-    return browser.with_cookie(request, response, cookie)
-
-
-def _url(request: Request, page: str, parameters: Parameters) -> str:
-    """Return the address of a page that is about the same request."""
-    kept = {name: parameters[name] for name in ("request", "next") if name in parameters}
-    return f"{server_of(request).settings.issuer}/{page}?{urlencode(kept)}"

@@ -6,7 +6,7 @@ from auth_service import accounts, tokens
 from auth_service import scope as scopes
 from auth_service.parameters import Parameters
 from auth_service.server import AuthorizationServer
-from auth_service.store import refresh_token_families
+from auth_service.store import refresh_token_families, second_factors
 from auth_service.store.clients import Client
 from auth_service.store.refresh_token_families import LogIn
 from auth_service.throttling import Caller
@@ -24,6 +24,7 @@ async def password(
     RFC 9700 §2.4 forbids this grant: it shows the password to the client, trains people to type
     it anywhere, and leaves no room for a second factor. Where the client *is* the issuer's own
     hand, it sees the password anyway; so it is for clients flagged first-party and no others.
+    A user with a second factor is refused like one with a wrong password.
     `TooManyRequests` after too many wrong ones (see `throttling`).
     """
     if not client.first_party:
@@ -34,6 +35,8 @@ async def password(
     user = await accounts.verified_user(server, username, presented, caller, client.client_id)
     if user is None:
         raise InvalidGrant(reason="unknown or disabled user, or wrong password")
+    if await second_factors.is_on(server.db, user.sub):
+        raise InvalidGrant(reason=f"user {user.sub} has a second factor")
     now = server.time()
     log_in = LogIn(user.sub, client.client_id, scope, _AMR, user.password_version, auth_time=now)
     jti = tokens.new_jti()

@@ -47,6 +47,10 @@ class Event(StrEnum):
     )
     TOKENS_ISSUED = "tokens issued", "a client got tokens for a user logged in in a browser"
     LOG_IN_FAILED = "log-in failed", "of a known user; `reason` says why"
+    SECOND_FACTOR_ON = "second factor on", "log-ins of the user need a one-time code from now on"
+    SECOND_FACTOR_OFF = "second factor off", "the password alone will do again"
+    RECOVERY_CODE_USED = "recovery code used", "instead of a one-time code"
+    RECOVERY_CODES_RENEWED = "recovery codes renewed", "the old ones are worth nothing"
     PASSWORD_CHANGED = "password changed", "which ended every log-in of the user"
     USER_DISABLED = "user disabled", "which ended every log-in of the user"
     USER_ENABLED = "user enabled", "the user may log in again"

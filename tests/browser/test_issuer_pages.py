@@ -1,8 +1,10 @@
 """The issuer's pages in a real browser: what they look like, and whether everybody can use them."""
 
+import base64
 import os
 import re
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page
 
+from auth_service import totp
 from stack.stack import Stack
 from tests.browser.docs_page import Traffic, fill_in_log_in
 
@@ -197,6 +200,42 @@ async def test_the_account_pages_can_be_used_and_fit(
     await show(page, "account-without-apps")
     assert traffic.complaints == []
     assert traffic.hosts == {system.auth_url.removeprefix("http://")}
+
+
+async def test_the_pages_of_the_second_factor_can_be_used_and_fit(
+    look: BrowserContext, system: Stack, person: tuple[str, str], show: Show
+) -> None:
+    page = await look.new_page()
+    traffic = Traffic()
+    traffic.watch(page)
+    await page.goto(f"{system.auth_url}/account/two-step")
+    await page.fill("#username", person[0])
+    await page.fill("#password", person[1])
+    await page.click("button.primary")
+    await page.locator("input[type=password]:focus").wait_for()
+    await show(page, "two-step")
+    await page.fill("#password", person[1])
+    await page.click("button.primary")
+    await page.locator(".qr").wait_for()
+    await show(page, "two-step-set-up")
+    secret = base64.b32decode((await page.locator(".detail").inner_text()).replace(" ", ""))
+    await page.fill("#code", totp.code(secret, int(time.time() // 30)))
+    await page.click("button.primary")
+    await page.locator(".codes").wait_for()
+    await show(page, "recovery-codes")
+    recovery_code = await page.locator(".codes code").first.inner_text()
+    await page.context.clear_cookies()
+    await page.goto(f"{system.auth_url}/account/two-step")
+    await page.fill("#username", person[0])
+    await page.fill("#password", person[1])
+    await page.click("button.primary")
+    await page.locator("#code:focus").wait_for()
+    await show(page, "second-step")
+    await page.fill("#code", recovery_code)
+    await page.click("button.primary")
+    await page.get_by_text("9").wait_for()
+    await show(page, "two-step-on")
+    assert traffic.complaints == []
 
 
 async def test_the_way_in_works_by_keyboard_alone_and_without_scripts(
