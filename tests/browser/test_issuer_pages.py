@@ -1,6 +1,7 @@
 """The issuer's pages in a real browser: what they look like, and whether everybody can use them."""
 
 import base64
+import json
 import os
 import re
 import secrets
@@ -18,6 +19,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 from auth_service import totp
 from stack.stack import Stack
 from tests.browser.docs_page import Traffic, fill_in_log_in
+from tests.resource_service.issuer import JwksServer, respond
 
 # First of all, so that nothing is started when there is no browser.
 pytestmark = pytest.mark.usefixtures("chromium_path")
@@ -302,3 +304,36 @@ async def test_a_form_of_another_site_finds_the_log_in(
             }""",
             [address, query],
         )
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[JwksServer]:
+    """The web server of a client."""
+    site = JwksServer()
+    await site.start()
+    yield site
+    await site.stop()
+
+
+async def test_consent_for_a_client_with_a_metadata_document_shows_its_host(
+    look: BrowserContext, system: Stack, person: tuple[str, str], show: Show, site: JwksServer
+) -> None:
+    client_id = f"http://localhost:{site.port}/clients/reader.json"
+    document = {
+        "client_id": client_id,
+        "client_name": "Far Reader",
+        "redirect_uris": ["http://127.0.0.1/callback"],
+        "token_endpoint_auth_method": "none",
+    }
+    body = json.dumps(document).encode()
+    site.answer = respond(body, headers="Content-Type: application/json\r\n")
+    page = await look.new_page()
+    uri = "http://127.0.0.1:49152/callback"
+    await page.goto(authorize_url(system, client_id=client_id, redirect_uri=uri))
+    await page.fill("input[name=username]", person[0])
+    await page.fill("input[name=password]", person[1])
+    await page.press("input[name=password]", "Enter")
+    facts = page.locator("dl.facts")
+    await facts.wait_for()
+    assert f"localhost:{site.port}" in await facts.inner_text()
+    await show(page, "consent-metadata-document")
