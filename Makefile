@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults check demo live lab bench format lock clean
+.PHONY: help run test test-faults check demo live exhibit lab bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ demo: $(VENV)/stack ## the two-replica proof, in about a minute: sessions agains
 
 live: $(VENV)/lab ## the live page on :8090: two schemes side by side, fired at and broken by you
 	@$(BIN)/python -m lab live $(ARGS)
+
+exhibit: $(VENV)/lab ## short lessons over real processes (ARGS="session-flow", "all"; none: the list)
+	@$(BIN)/python -m lab exhibit $(ARGS)
 
 lab: $(VENV)/lab ## sessions against tokens, measured: raw results and the report (ARGS="--quick", "--only E0,P1", "--resume")
 	@$(BIN)/python -m lab run $(ARGS)

@@ -32,6 +32,27 @@ def live(
 
 
 @app.command()
+def exhibit(
+    name: Annotated[
+        str, typer.Argument(help="A lesson, or `all`; without one they are listed.")
+    ] = "",
+    capture: Annotated[bool, typer.Option(help="Put the output into docs/lessons.md.")] = False,
+) -> None:
+    """Short lessons over real processes and real tokens."""
+    from lab import exhibits
+    from lab.exhibits.run import run
+
+    if not name:
+        for known in exhibits.EXHIBITS:
+            print(f"{known:<16} {exhibits.find(known).title}")
+        return
+    if name not in (*exhibits.EXHIBITS, "all"):
+        raise typer.BadParameter(f"no such lesson: {name} ({', '.join(exhibits.EXHIBITS)})")
+    names = exhibits.EXHIBITS if name == "all" else (name,)
+    raise typer.Exit(run(names, capture=capture))
+
+
+@app.command()
 def bench(
     rounds: Annotated[int, typer.Option(help="How often each figure is measured.")] = 6,
     seconds: Annotated[float, typer.Option(help="How long a slice of measuring is.")] = 2.0,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from types import TracebackType
 from typing import Self
 
@@ -9,16 +10,20 @@ from shared.jws import SigningKey
 
 
 class KeyStand:
-    """Answers every request with the public half of its key; an async context manager."""
+    """Answers every request with the public half of its key; an async context manager.
 
-    def __init__(self) -> None:
+    With a `context` it speaks https.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self._context = context
         self.key = SigningKey.generate()
         self.fetches = 0
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
         """Listen."""
-        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0, ssl=self._context)
         return self
 
     async def __aexit__(
@@ -35,7 +40,8 @@ class KeyStand:
     def url(self) -> str:
         """Where the key set is."""
         assert self._server is not None  # noqa: S101 - entered
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/jwks.json"
+        scheme = "http" if self._context is None else "https"
+        return f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/jwks.json"
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -1,6 +1,7 @@
 """A wire that can be made longer, cut, and counted: a TCP proxy between a replica and a store."""
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
@@ -12,7 +13,8 @@ class Wire:
     """Passes octets on between its own port and `target`; an async context manager.
 
     `delay` is in seconds and added to each direction, so a round trip grows by twice as much.
-    While `cut` is set, nothing passes and nobody is told, as when a cable is pulled.
+    While `cut` is set, nothing passes and nobody is told, as when a cable is pulled. A `tap` is
+    told all that passes, and whether it came from the client.
     """
 
     def __init__(self, target: tuple[str, int]) -> None:
@@ -23,6 +25,7 @@ class Wire:
         self.round_trips = 0  # times that the client spoke after the server, or first
         self.octets = 0  # both ways
         self.connections = 0
+        self.tap: Callable[[bytes, bool], None] | None = None
         self._server: asyncio.Server | None = None
         self._ends: set[_End] = set()
 
@@ -87,6 +90,8 @@ class _End(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.wire.octets += len(data)
+        if self.wire.tap is not None:
+            self.wire.tap(data, isinstance(self, _Near))
         if self.wire.cut:
             return
         if self.wire.delay:

@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -37,12 +37,12 @@ Environment = Mapping[str, str]
 Forge = Callable[[Environment, AccessToken], Awaitable[Headers]]
 
 
-async def run(lab: Laboratory) -> Json:
+async def run(lab: Laboratory, names: Sequence[str] = SCHEMES) -> Json:
     """Try every forgery that a configuration offers, at the replica that it is from."""
     [person] = await lab.people(1)
     victim = msgspec.structs.replace(person.claims, sub=VICTIM, jti=secrets.token_urlsafe(16))
     attempts: list[Json] = []
-    for name in SCHEMES:
+    for name in names:
         lab.advance(f"{name}: reading the environment of its replica")
         async with lab.fleet(name, (1,)) as fleet:
             environment = environment_of(fleet.replicas[0].pid or 0)
