@@ -36,6 +36,7 @@ async def take(db: Database, throttles: Sequence[Throttle], now: datetime) -> in
 
     Each row tests and counts by itself, so of any number of concurrent calls as many get through
     as may. Who has to wait by one throttle is counted by none, but for a call that overtakes.
+    `now` may be a little earlier than that of a call before: nobody waits who need not.
     """
     row = await db.fetchrow(
         f"""
@@ -45,16 +46,15 @@ async def take(db: Database, throttles: Sequence[Throttle], now: datetime) -> in
             SELECT max(free_at) AS until FROM throttles JOIN wanted USING (key) WHERE free_at > $4
         ), taken AS (
             INSERT INTO throttles AS old (key, free, leak, empty_at, free_at)
-            SELECT key, free, leak, $4::timestamptz + leak * interval '1 second', $4
+            SELECT key, free, leak, $4::timestamptz + leak * interval '1 second', '-infinity'
             FROM wanted, waiting, without_waiting WHERE until IS NULL
             ORDER BY key
             ON CONFLICT (key) DO UPDATE SET
                 free = excluded.free,
                 leak = excluded.leak,
                 empty_at = {_EMPTY_AT},
-                free_at = $4 + interval '1 second' * CASE
-                    WHEN {_BEYOND} < 0 THEN 0
-                    ELSE least({LONGEST}, 2 ^ least(10, {_BEYOND}))
+                free_at = CASE WHEN {_BEYOND} < 0 THEN '-infinity' ELSE
+                    $4 + interval '1 second' * least({LONGEST}, 2 ^ least(10, {_BEYOND}))
                 END
             WHERE old.free_at <= $4
             RETURNING true
@@ -86,7 +86,7 @@ async def give_back(
             empty_at = CASE throttles.key
                 WHEN $3 THEN $2 ELSE empty_at - leak * interval '1 second'
             END,
-            free_at = least(free_at, $2)
+            free_at = '-infinity'
         FROM locked WHERE throttles.key = locked.key
         """,  # noqa: S608 - a constant
         [throttle.key for throttle in throttles],

@@ -309,3 +309,14 @@ async def test_a_throttle_admits_its_number_however_many_ask(
     later = now + timedelta(seconds=1)
     assert await throttles.take(strict.server.db, counted, later) == 0
     assert await throttles.take(strict.server.db, counted, later) == 2
+
+
+async def test_calls_that_overtake_each_other_are_not_taken_for_guesses(strict: Any) -> None:
+    """Each has read the clock before its statement runs, and an issuer's clock may lag."""
+    counted, now = [Throttle(b"key", 3, 60)], strict.server.time()
+    for seconds in (0, -0.01):
+        at = now + timedelta(seconds=seconds)
+        assert await throttles.take(strict.server.db, counted, at) == 0
+    await throttles.give_back(strict.server.db, counted, now)
+    earlier = now - timedelta(seconds=0.02)
+    assert await throttles.take(strict.server.db, counted, earlier) == 0

@@ -14,7 +14,7 @@ _HALF_DONE_LOG_INS: Final = """
     SELECT family_id, generation, revoked_at, bit, logged_in, rotated, ended FROM (
         SELECT family.*,
             EXISTS (SELECT FROM revoked_statuses WHERE idx = status_idx) AS bit,
-            count(*) FILTER (WHERE event = 'logged in') AS logged_in,
+            count(*) FILTER (WHERE event IN ('logged in', 'tokens issued')) AS logged_in,
             count(*) FILTER (WHERE event = 'rotated') AS rotated,
             count(*) FILTER (WHERE event IN ('revoked', 'reuse: family revoked')) AS ended
         FROM refresh_token_families AS family LEFT JOIN audit_log USING (family_id)

@@ -11,6 +11,7 @@ import pytest
 
 from lab.client import Client, Request
 from tests.auth_service.browser_flow.person import Person
+from tests.system.faults import database
 from tests.system.faults.pair import PASSWORD, Pair, tokens_in
 from tests.system.faults.waiting import until
 
@@ -62,6 +63,7 @@ async def redeem_at_once(rounds: int, pair: Pair, client: Client) -> None:
             refused = await client.send(token_request(pair, form))
             assert (refused.status, b'"invalid_grant"' in refused.body) == (400, True)
         await until(lambda: is_refused(pair, client, won.access_token), REVOKED_WITHIN)
+    await database.assert_whole(pair.postgres)
     print(f"{rounds} codes redeemed {AT_ONCE} times at once: one success each, then ended")
 
 
