@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults check demo live exhibit lab bench format lock clean
+.PHONY: help run test test-faults test-interop check demo live exhibit lab bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -15,10 +15,14 @@ run: $(VENV)/stack ## everything up in the foreground: issuer, two replicas, loa
 	@$(BIN)/python -m stack $(ARGS)
 
 test: $(VENV)/dev ## the tests (ARGS="-k words" to choose)
-	@$(BIN)/python -m pytest -m "not faults" -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -m "not faults and not interop" -n auto --dist loadfile $(ARGS)
 
 test-faults: $(VENV)/dev ## the long fault tests: processes killed, frozen and flooded, many times over
 	@$(BIN)/python -m pytest -m faults $(ARGS)
+
+test-interop: $(VENV)/dev ## clients and verifiers of others: npm, PyPI, Debian's Apache, HAProxy and oidc-agent
+	@scripts/install-interop.sh
+	@$(BIN)/python -m pytest -m interop tests/interop $(ARGS)
 
 check: $(VENV)/dev ## format, lint, types, and the direction of imports
 	@$(BIN)/ruff format --check .
