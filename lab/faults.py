@@ -128,7 +128,8 @@ async def _rotate_the_keys(scene: Scene, until: Until) -> None:
 
 
 async def _log_everybody_out(scene: Scene, _until: Until) -> None:
-    for visitor in scene.visitors():
+    visitors = scene.visitors()  # in no order: a load balancer that goes round would follow it
+    for visitor in scene.lab.chance.sample(visitors, len(visitors)):
         await log_out(scene.lab, visitor, next(iter(visitor.fleet.fronts.values())))
 
 

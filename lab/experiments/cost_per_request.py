@@ -52,7 +52,7 @@ async def run(
     lab: Laboratory,
     names: Sequence[str] = SCHEMES,
     rounds: int = 6,
-    seconds: float = 1.5,
+    seconds: float = 1.2,
     people: int = PEOPLE,
 ) -> Json:
     """Measure every subject once in each round, in an order of chance."""
@@ -160,7 +160,7 @@ EXPERIMENT: Final = Experiment(
     id="P1",
     title="What one request costs",
     run=run,
-    seconds=160,
+    seconds=140,
     quick_seconds=55,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
     alone=True,

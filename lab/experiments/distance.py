@@ -122,7 +122,7 @@ EXPERIMENT: Final = Experiment(
     id="P3",
     title="Latency against the distance to the store",
     run=run,
-    seconds=110,
+    seconds=95,
     quick_seconds=40,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
 )

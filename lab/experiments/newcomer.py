@@ -90,7 +90,7 @@ EXPERIMENT: Final = Experiment(
     id="P7",
     title="A new replica is useful at once",
     run=run,
-    seconds=90,
+    seconds=80,
     quick_seconds=45,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
 )

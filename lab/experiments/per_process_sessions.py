@@ -66,7 +66,7 @@ EXPERIMENT: Final = Experiment(
     id="E0",
     title="Per-process sessions break at N ≥ 2",
     run=run,
-    seconds=90,
+    seconds=80,
     quick_seconds=35,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
 )

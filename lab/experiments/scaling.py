@@ -46,7 +46,7 @@ async def run(
     subjects: Sequence[Subject] = SUBJECTS,
     sizes: Sequence[int] = (1, 2, 3, 4, 6, 8),
     rounds: int = 2,
-    seconds: float = 1.3,
+    seconds: float = 1.1,
 ) -> Json:
     """Measure X(N) for each subject, in an order of chance."""
     if lab.quick:
@@ -144,7 +144,7 @@ EXPERIMENT: Final = Experiment(
     id="P2",
     title="Throughput against replicas, and the predicted knee",
     run=run,
-    seconds=150,
+    seconds=135,
     quick_seconds=60,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
 )

@@ -77,7 +77,7 @@ EXPERIMENT: Final = Experiment(
     id="C11",
     title="Sticky load balancing: growth, skew and deploys",
     run=run,
-    seconds=40,
+    seconds=30,
     quick_seconds=35,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
 )
