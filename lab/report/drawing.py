@@ -8,6 +8,7 @@ import html
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Final
 
 Points = Sequence[tuple[float, float]]
@@ -22,6 +23,10 @@ _COLOURS: Final = (  # light, dark
     ("#1a7f37", "#3fb950"),
     ("#9a6700", "#d4a72c"),
     ("#0b7285", "#39c5cf"),
+    ("#bf3989", "#f778ba"),
+    ("#4d2d00", "#e3b67a"),
+    ("#1b4965", "#9ecbe8"),
+    ("#6e7781", "#6e7781"),
 )
 # Who has which colour in every figure; others get what is left, in their order.
 _PLACES: Final = {
@@ -33,8 +38,9 @@ _PLACES: Final = {
     "hs256": 5,
     "opaque": 6,
     "redis": 7,
+    "rs256+status": 8,
 }
-_DASHES: Final = ("", "6 3", "2 3", "9 3 2 3", "", "6 3", "2 3", "9 3 2 3")
+_DASHES: Final = ("", "6 3", "2 3", "9 3 2 3") * 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def lines(
         if marks and name in marks and across.holds(marks[name]):
             at = across(marks[name])
             parts.append(
-                f'<line class="s{number % 8}" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" '
+                f'<line class="s{number}" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" '
                 f'y2="{height - _BOTTOM}" stroke-dasharray="1 4"/>'
             )
     legend, added = _legend(list(curves), height)
@@ -104,7 +110,7 @@ def bars(rows: Mapping[str, Sequence[tuple[str, float]]], unit: str) -> str:
 
 def strips(rows: Mapping[str, Sequence[Mapping[str, float]]], slice_: float, event: float) -> str:
     """Draw time from left to right, a row each; every slice is coloured by its outcomes."""
-    left, step = 90, 22
+    left, step = 100, 22
     count = max(len(slices) for slices in rows.values())
     wide = (_WIDTH - left - _RIGHT) / count
     drawn = []
@@ -203,15 +209,15 @@ def _curve(number: int, points: Points, across: _Scale, up: _Scale, *, steps: bo
         path = f"M{places[0][0]:.1f} {places[0][1]:.1f}" + "".join(
             f"H{a:.1f}V{b:.1f}" for a, b in places[1:]
         )
-    dash = f' stroke-dasharray="{_DASHES[number % 8]}"' if _DASHES[number % 8] else ""
+    dash = f' stroke-dasharray="{_DASHES[number]}"' if _DASHES[number] else ""
     dots = (
         ""
         if steps
         else "".join(
-            f'<circle class="f{number % 8}" cx="{a:.1f}" cy="{b:.1f}" r="2.6"/>' for a, b in places
+            f'<circle class="f{number}" cx="{a:.1f}" cy="{b:.1f}" r="2.6"/>' for a, b in places
         )
     )
-    return f'<path class="s{number % 8}" d="{path}" fill="none"{dash}/>{dots}'
+    return f'<path class="s{number}" d="{path}" fill="none"{dash}/>{dots}'
 
 
 def _legend(names: Sequence[str], top: int) -> tuple[str, int]:
@@ -221,9 +227,9 @@ def _legend(names: Sequence[str], top: int) -> tuple[str, int]:
         number = places[name]
         x = _LEFT + (turn % per_row) * (_WIDTH - _LEFT) // per_row
         y = top + 14 + (turn // per_row) * 19
-        dash = f' stroke-dasharray="{_DASHES[number % 8]}"' if _DASHES[number % 8] else ""
+        dash = f' stroke-dasharray="{_DASHES[number]}"' if _DASHES[number] else ""
         parts.append(
-            f'<line class="s{number % 8}" x1="{x}" x2="{x + 26}" y1="{y - 4}" y2="{y - 4}"{dash}/>'
+            f'<line class="s{number}" x1="{x}" x2="{x + 26}" y1="{y - 4}" y2="{y - 4}"{dash}/>'
         )
         parts.append(_text(x + 32, y, name))
     return "".join(parts), 19 * math.ceil(len(names) / per_row) + 6
@@ -232,7 +238,8 @@ def _legend(names: Sequence[str], top: int) -> tuple[str, int]:
 def _places(names: Sequence[str]) -> dict[str, int]:
     """Return the colour of each curve."""
     fixed = {name: _PLACES[name] for name in names if name in _PLACES}
-    left = (number for number in (2, 1, 6, 5, 0, 3, 4, 7) * 2 if number not in fixed.values())
+    order = (2, 1, 6, 5, 0, 3, 4, 7, 9, 10, 11, 8)
+    left = cycle([number for number in order if number not in fixed.values()] or order)
     return {name: fixed[name] if name in fixed else next(left) for name in names}
 
 

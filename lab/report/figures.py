@@ -8,7 +8,7 @@ from lab.report.blocks import Figure
 from lab.report.drawing import Axis
 
 Json = dict[str, Any]
-_TIMELINES: Final = ("F1", "F3", "F4")
+_TIMELINES: Final = ("F1", "F3", "F4", "F7", "F10")
 
 
 def figures(results: Mapping[str, Json]) -> dict[str, list[Figure]]:
@@ -71,6 +71,19 @@ def _p3(data: Json) -> list[Figure]:
         Axis("median latency, ms"),
     )
     return [Figure("latency-against-distance", "Median latency against the distance.", svg)]
+
+
+def _p5(data: Json) -> list[Figure]:
+    schemes = sorted({row["scheme"] for row in data["attempts"]})
+    rows = {}
+    for name in schemes:
+        accepted = [row["accepted"] for row in data["attempts"] if row["scheme"] == name]
+        rows[name] = [
+            ("refused", float(len(accepted) - sum(accepted))),
+            ("let in as anybody", float(sum(accepted))),
+        ]
+    caption = "Forgeries with what one replica is told: the blast radius of a leaked configuration."
+    return [Figure("blast-radius", caption, drawing.bars(rows, "tried"))]
 
 
 def _c1(data: Json) -> list[Figure]:
@@ -145,6 +158,8 @@ def _faults(data: Json) -> list[Figure]:
         if rows:
             svg = drawing.strips(rows, data["slice"], data["begin"])
             caption = f"{fault}: answers over time, with no second try at the load balancer."
+            if fault == "F10":
+                caption += " From the line on people log out, and then 401 is right."
             drawn.append(Figure(f"fault-{fault.lower()}", caption, svg))
     return drawn
 
@@ -154,6 +169,7 @@ _MAKERS: Final[dict[str, Callable[[Json], list[Figure]]]] = {
     "P1": _p1,
     "P2": _p2,
     "P3": _p3,
+    "P5": _p5,
     "F": _faults,
     "C1": _c1,
     "C3": _c3,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab import experiments, results
+from lab import experiments, results, schemes
 from lab.report import blocks, drawing, measured
 from lab.report.blocks import Cell, Paragraph, Table
 from lab.report.drawing import Axis
@@ -91,6 +91,15 @@ def test_points_lie_where_the_axes_say(log: bool) -> None:
     places = [float(x) for x in re.findall(r'cx="([\d.]+)"', svg)]
     share = (places[1] - places[0]) / (places[2] - places[0])
     assert share == pytest.approx(0.5 if log else 9 / 99, abs=0.01)
+
+
+def test_there_are_colours_enough_for_every_scheme_and_a_theory_beside_them() -> None:
+    names = [*schemes.SCHEMES, "theory", "another"]
+    places = drawing._places(names)
+    assert len(set(places.values())) == len(names)
+    more = [*names, "even", "more", "curves"]
+    svg = drawing.lines({name: [(0.0, 0.0), (1.0, 1.0)] for name in more}, Axis("x"), Axis("y"))
+    assert svg.count('<path class="s') == len(more)
 
 
 def _cell(before: dict[str, int], after: dict[str, int], logged_out: int) -> dict[str, object]:
