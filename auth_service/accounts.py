@@ -17,6 +17,7 @@ from auth_service.store import (
     authorization_codes,
     consents,
     device_codes,
+    logout_deliveries,
     refresh_token_families,
     second_factors,
     users,
@@ -126,6 +127,7 @@ async def change_password(
         if not await users.change_password(connection, user, password_hash):
             raise AccessDenied("wrong user name or password", reason="changed meanwhile")
         await audit_log.record(connection, Event.PASSWORD_CHANGED, now, sub=user.sub)
+        await logout_deliveries.add_all_of(connection, user.sub, now)
         why = Event.PASSWORD_CHANGED
         await refresh_token_families.revoke_all_of(connection, user.sub, now, why)
     return replace(user, password_hash=password_hash, password_version=user.password_version + 1)
@@ -164,6 +166,7 @@ async def disable(server: AuthorizationServer, username: str) -> User | None:
         user = await users.disable(connection, username, now)
         if user is not None:
             await audit_log.record(connection, Event.USER_DISABLED, now, sub=user.sub)
+            await logout_deliveries.add_all_of(connection, user.sub, now)
             why = Event.USER_DISABLED
             await refresh_token_families.revoke_all_of(connection, user.sub, now, why)
     return user

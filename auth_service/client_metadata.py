@@ -31,7 +31,7 @@ Uris: TypeAlias = Annotated[list[Uri], Field(max_length=20)]
 
 
 class ClientMetadata(BaseModel):
-    """Metadata of a client (RFC 7591 §2, RFC 9126 §6, RP-Initiated Logout §3.1).
+    """Metadata of a client (RFC 7591 §2, RFC 9126 §6, OpenID Connect's two kinds of log-out).
 
     What is null counts as left out, what is not known here is ignored.
     """
@@ -58,6 +58,8 @@ class ClientMetadata(BaseModel):
     id_token_signed_response_alg: Literal[ALGORITHM] | None = None  # type: ignore[valid-type]
     token_endpoint_auth_signing_alg: Literal[ALGORITHM] | None = None  # type: ignore[valid-type]
     post_logout_redirect_uris: Uris | None = None
+    backchannel_logout_uri: Uri | None = None
+    backchannel_logout_session_required: bool | None = None
     require_pushed_authorization_requests: bool | None = None
 
     @property
@@ -116,6 +118,8 @@ def described(metadata: ClientMetadata) -> dict[str, Any]:
         "redirect_uris": tuple(dict.fromkeys(metadata.redirect_uris or ())),
         "post_logout_redirect_uris": tuple(dict.fromkeys(metadata.post_logout_redirect_uris or ())),
         "token_endpoint_auth_method": metadata.method,
+        "backchannel_logout_uri": metadata.backchannel_logout_uri,
+        "backchannel_logout_session_required": bool(metadata.backchannel_logout_session_required),
         "jwks": None if metadata.jwks is None else json.dumps(metadata.jwks),
         "jwks_uri": metadata.jwks_uri,
         "require_pushed_authorization_requests": bool(
@@ -134,6 +138,8 @@ def shown(client: Client) -> dict[str, Any]:
         "client_name": client.name,
         "redirect_uris": list(client.redirect_uris),
         "post_logout_redirect_uris": list(client.post_logout_redirect_uris),
+        "backchannel_logout_uri": client.backchannel_logout_uri,
+        "backchannel_logout_session_required": client.backchannel_logout_session_required,
         "grant_types": sorted(client.grant_types),
         "scope": scope.render(client.scope),
         "token_endpoint_auth_method": client.token_endpoint_auth_method or unstated,
@@ -165,11 +171,13 @@ def _check_keys(metadata: ClientMetadata, fetch: SafeFetch) -> None:
         raise InvalidClientMetadata(
             "jwks: a private or symmetric key where only public ones belong"
         )
-    if metadata.jwks_uri is not None:
+    for name in ("jwks_uri", "backchannel_logout_uri"):
+        uri = getattr(metadata, name)
         try:
-            fetch.check(metadata.jwks_uri)
+            if uri is not None:
+                fetch.check(uri)
         except FetchRefused as error:
-            raise InvalidClientMetadata(f"jwks_uri: {error}") from None
+            raise InvalidClientMetadata(f"{name}: {error}") from None
     if metadata.method != PRIVATE_KEY_JWT:
         return
     if metadata.jwks is None and metadata.jwks_uri is None:

@@ -19,6 +19,7 @@ class Metrics(Collector):
         self.refusals: dict[str, int] = defaultdict(int)  # by error code
         self.log_in_failures: dict[str, int] = defaultdict(int)  # by reason
         self.refreshes: dict[str, int] = defaultdict(int)  # by what became of them
+        self.logout_deliveries: dict[str, int] = defaultdict(int)  # by outcome
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -34,6 +35,12 @@ class Metrics(Collector):
             "sealgate_log_in_failures", "Passwords refused.", "reason", self.log_in_failures
         )
         yield _by_label("sealgate_refreshes", "Refresh tokens presented.", "event", self.refreshes)
+        yield _by_label(
+            "sealgate_logout_deliveries",
+            "Attempts to tell a client of a log-out.",
+            "outcome",
+            self.logout_deliveries,
+        )
 
     def render(self) -> bytes:
         """Return them in the text exposition format."""

@@ -8,9 +8,10 @@ import asyncio
 import ipaddress
 import re
 import socket
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
@@ -30,6 +31,7 @@ _OTHERS: Final = tuple(
     )
 )
 
+T = TypeVar("T")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -105,15 +107,33 @@ class SafeFetch:
         Raises `FetchRefused` or `Unreachable`.
         """
         parts = self.check(url)
+        return await self._at_some_address(
+            parts, lambda address: self._get(parts, address, accept, maximum)
+        )
+
+    async def post(self, url: str, body: bytes, content_type: str) -> int:
+        """Send it there, and return the status; what else the answer says is not read.
+
+        Raises `FetchRefused` or `Unreachable`.
+        """
+        parts = self.check(url)
+        return await self._at_some_address(
+            parts, lambda address: self._post(parts, address, body, content_type)
+        )
+
+    async def _at_some_address(
+        self, parts: SplitResult, ask: Callable[[_Address], Awaitable[T]]
+    ) -> T:
+        """Ask at the first address that can be connected to."""
         try:
             async with asyncio.timeout(self._timeout):
                 addresses = await self._resolve(parts)
                 for address in addresses[:-1]:
                     try:
-                        return await self._get(parts, address, accept, maximum)
+                        return await ask(address)
                     except (httpx.ConnectError, httpx.ConnectTimeout):
                         continue
-                return await self._get(parts, addresses[-1], accept, maximum)
+                return await ask(addresses[-1])
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
             raise Unreachable(f"{type(error).__name__}: {error}") from error
 
@@ -137,9 +157,7 @@ class SafeFetch:
     async def _get(
         self, parts: SplitResult, address: _Address, accept: str, maximum: int
     ) -> Fetched:
-        host = f"[{address}]" if address.version == 6 else str(address)
-        port = "" if parts.port is None else f":{parts.port}"
-        url = parts._replace(netloc=host + port).geturl()
+        url = _by_number(parts, address)
         # Octets are counted as they arrive, so they must not be compressed.
         headers = {"host": parts.netloc, "accept": accept, "accept-encoding": "identity"}
         async with self._http.stream(
@@ -158,6 +176,24 @@ class SafeFetch:
                     raise FetchRefused(f"the answer is longer than {maximum} octets")
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         return Fetched(bytes(body), response.headers.get("cache-control", ""), media_type)
+
+    async def _post(
+        self, parts: SplitResult, address: _Address, body: bytes, content_type: str
+    ) -> int:
+        async with self._http.stream(
+            "POST",
+            _by_number(parts, address),
+            content=body,
+            headers={"host": parts.netloc, "content-type": content_type},
+            extensions={"sni_hostname": parts.hostname},
+        ) as response:
+            return response.status_code
+
+
+def _by_number(parts: SplitResult, address: _Address) -> str:
+    host = f"[{address}]" if address.version == 6 else str(address)
+    port = "" if parts.port is None else f":{parts.port}"
+    return parts._replace(netloc=host + port).geturl()
 
 
 def is_public(address: _Address) -> bool:

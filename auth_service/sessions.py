@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from auth_service.server import AuthorizationServer
-from auth_service.store import audit_log, refresh_token_families
+from auth_service.store import audit_log, logout_deliveries, refresh_token_families
 from auth_service.store import sessions as stored_sessions
 from auth_service.store.audit_log import Event
 from auth_service.store.sessions import Limits, Session
@@ -122,11 +122,15 @@ async def strengthen(server: AuthorizationServer, session: Session, amr: tuple[s
 
 
 async def end(server: AuthorizationServer, session: Session) -> None:
-    """End a session, and every grant that began in it (see `revoke_all_in`)."""
+    """End a session, and every grant that began in it (see `revoke_all_in`).
+
+    Its clients are told of it soon (see `backchannel_logout`).
+    """
     now = server.time()
     async with server.db.acquire() as connection, connection.transaction():
         if await stored_sessions.end(connection, session.session_id, now):
             await audit_log.record(connection, Event.LOGGED_OUT, now, sub=session.sub)
+            await logout_deliveries.add(connection, session.session_id, now)
         await refresh_token_families.revoke_all_in(connection, session.session_id, now)
 
 

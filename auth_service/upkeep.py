@@ -12,6 +12,7 @@ from typing import Final
 
 from auth_service import (
     authorization,
+    backchannel_logout,
     client_assertions,
     device_authorization,
     pushed_requests,
@@ -21,6 +22,7 @@ from auth_service.key_encryption import KeyEncryptionKeyRefused
 from auth_service.server import AuthorizationServer
 from auth_service.store import privileges, throttles
 from shared.database import UNAVAILABLE, MigrationRefused, NotMigrated
+from shared.errors import TemporarilyUnavailable
 
 _LOG = logging.getLogger(__name__)
 _POLL: Final = 1.0  # seconds; another process's rotation is seen so soon
@@ -34,6 +36,7 @@ async def kept_up(server: AuthorizationServer) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(_keep_up(server, prepared=prepared)),
         asyncio.create_task(_keep_forgetting(server)),
+        asyncio.create_task(_keep_telling(server)),
     ]
     try:
         yield
@@ -62,9 +65,24 @@ async def _keep_forgetting(server: AuthorizationServer) -> None:
         well = await _succeeds(lambda: _forget(server), well=well)
 
 
+async def _keep_telling(server: AuthorizationServer) -> None:
+    """Tell clients of log-outs; several processes may, each client is told by one."""
+    well = True
+    while True:
+        await asyncio.sleep(_POLL)
+        well = await _succeeds(lambda: _tell(server), well=well)
+
+
+async def _tell(server: AuthorizationServer) -> None:
+    with suppress(TemporarilyUnavailable):  # no key to sign with, which others have told by now
+        while await backchannel_logout.deliver(server):
+            pass
+
+
 async def _forget(server: AuthorizationServer) -> None:
     await server.status_lists.forget(server.db)
     await authorization.forget(server)
+    await backchannel_logout.forget(server)
     await client_assertions.forget(server)
     await pushed_requests.forget(server)
     await throttles.forget(server.db, server.time())

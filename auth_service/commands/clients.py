@@ -52,6 +52,9 @@ def create(  # noqa: PLR0913, PLR0917 - typer passes them by name
     post_logout_redirect_uri: Annotated[
         list[str] | None, typer.Option(help="Where people may go after log-out.")
     ] = None,
+    backchannel_logout_uri: Annotated[
+        str | None, typer.Option(help="Where it is told of log-outs.")
+    ] = None,
     pkce: Annotated[
         bool, typer.Option(help="Whether it must use PKCE; a public client always must.")
     ] = True,
@@ -97,6 +100,8 @@ def create(  # noqa: PLR0913, PLR0917 - typer passes them by name
             jwks=jwks,
             jwks_uri=_checked(server, jwks_uri),
             require_pushed_authorization_requests=require_par,
+            backchannel_logout_uri=_checked(server, backchannel_logout_uri),
+            backchannel_logout_session_required=backchannel_logout_uri is not None,
         )
         if not await stored_clients.add(server.db, client):
             refuse(f"the client_id {client_id} is taken")

@@ -66,6 +66,8 @@ class Metadata(BaseModel):
     status_list_aggregation_endpoint: str
     jwks_uri: str
     end_session_endpoint: str
+    backchannel_logout_supported: bool
+    backchannel_logout_session_supported: bool
     scopes_supported: list[str]
     claims_supported: list[str]
     acr_values_supported: list[str]
@@ -125,6 +127,8 @@ async def metadata(request: Request, response: Response) -> Metadata:
         status_list_aggregation_endpoint=issuer + status_lists.PATH,
         jwks_uri=issuer + jwks.PATH,
         end_session_endpoint=issuer + logout.PATH,
+        backchannel_logout_supported=True,
+        backchannel_logout_session_supported=True,
         scopes_supported=list(scope.ADVERTISED),
         claims_supported=[*_ABOUT_THE_LOG_IN, *sorted(claims.SCOPE_OF)],
         acr_values_supported=list(authentication_context.SUPPORTED),

@@ -40,6 +40,8 @@ class Event(StrEnum):
     LOGGED_IN = "logged in", "a user proved who he is; with a `family_id`, a client got tokens"
     LOGGED_OUT = "logged out", "of a browser, which ended the log-ins that began in it"
     USER_CODE_REFUSED = "user code refused", "a user typed a device's code that there is not"
+    LOGOUT_TOLD = "client told", "of a log-out in a browser in which it got tokens"
+    LOGOUT_NOT_TOLD = "client not told", "of a log-out: it has not answered for a day"
     CONSENT_GIVEN = "consent given", "the user agreed to the `scope` at a client"
     CONSENT_WITHDRAWN = (
         "consent withdrawn",

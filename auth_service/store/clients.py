@@ -45,6 +45,8 @@ class Client:
     about: Mapping[str, Any] | None = None
     registration_token_sha256: bytes | None = None
     registered_openly: bool = False
+    backchannel_logout_uri: str | None = None
+    backchannel_logout_session_required: bool = False
 
     @property
     def is_public(self) -> bool:
@@ -58,6 +60,7 @@ _STORED: Final = (
     *("token_endpoint_auth_method", "jwks"),
     *("jwks_uri", "require_pushed_authorization_requests", "about"),
     *("registration_token_sha256", "registered_openly"),
+    *("backchannel_logout_uri", "backchannel_logout_session_required"),
 )
 _COLUMNS: Final = ", ".join((*_STORED, "disabled_at", "status_idx"))
 _COLLECTIONS: Final[dict[str, Callable[[list[str]], Collection[str]]]] = {

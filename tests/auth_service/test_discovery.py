@@ -30,6 +30,8 @@ async def test_the_metadata_are_true(issuer: Any, path: str) -> None:
         "status_list_aggregation_endpoint": "http://127.0.0.1:8000/status-lists",
         "jwks_uri": "http://127.0.0.1:8000/.well-known/jwks.json",
         "end_session_endpoint": "http://127.0.0.1:8000/logout",
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
         "scopes_supported": [
             *("openid", "profile", "email", "address", "phone", "offline_access"),
             *("notes:read", "notes:write"),

@@ -78,6 +78,7 @@ async def test_a_client_registers_and_a_person_logs_in_at_it(
         "client_name": "Reader",
         "redirect_uris": [CALLBACK],
         "post_logout_redirect_uris": [],
+        "backchannel_logout_session_required": False,
         "grant_types": ["authorization_code"],
         "response_types": ["code"],
         "scope": "notes:read openid",
@@ -166,6 +167,11 @@ async def test_scope_that_cannot_be_had_is_left_out(
         pytest.param({"redirect_uris": [f"{CALLBACK}#f"]}, "invalid_redirect_uri", id="fragment"),
         pytest.param({"redirect_uris": ["javascript:x"]}, "invalid_redirect_uri", id="javascript"),
         pytest.param({"redirect_uris": [CALLBACK + "x" * 2000]}, "invalid_redirect_uri", id="long"),
+        pytest.param(
+            {"backchannel_logout_uri": "http://app.example/"},
+            "invalid_client_metadata",
+            id="told of log-outs by http",
+        ),
         pytest.param(
             {"post_logout_redirect_uris": ["http://app.example/"]},
             "invalid_client_metadata",

@@ -22,12 +22,12 @@ Moment = Literal["before", "after"]  # it ran; or when it had run, and nobody wa
 class Blow:
     """What is to happen at the `number`th statement from now, and what came of it.
 
-    Statements that contain `ignoring`, if that is not empty, do not count.
+    Statements that contain one of `ignoring` do not count.
     """
 
     number: int
     moment: Moment
-    ignoring: str = ""
+    ignoring: tuple[str, ...] = ()
     seen: int = 0
     struck: str = ""  # the statement; empty as long as it did not come
 
@@ -57,7 +57,7 @@ class CuttingProxy:
     def begins(self, statement: str) -> Blow | None:
         """Count a statement; the blow, if it is this one's turn."""
         blow = self.blow
-        if blow is None or blow.struck or (blow.ignoring and blow.ignoring in statement):
+        if blow is None or blow.struck or any(part in statement for part in blow.ignoring):
             return None
         blow.seen += 1
         if blow.seen < blow.number:

@@ -21,7 +21,8 @@ from tests.system.faults.pair import PASSWORD, Pair, tokens_in
 from tests.system.faults.sessions_cut import Blow, CuttingProxy, Moment, cutting_proxy
 from tests.system.faults.waiting import until
 
-UPKEEP = "FROM signing_keys"  # what an issuer reads every second
+# What an issuer asks every second.
+UPKEEP = ("FROM signing_keys", "UPDATE logout_deliveries")
 MOST = 60  # statements of one flow
 NEW_PASSWORD = "eight red pears"
 
@@ -52,7 +53,10 @@ def through(proxy: CuttingProxy, pair: Pair) -> str:
 
 
 async def strike_each(
-    proxy: CuttingProxy, pair: Pair, flow: Callable[[Blow], Awaitable[None]], ignoring: str = ""
+    proxy: CuttingProxy,
+    pair: Pair,
+    flow: Callable[[Blow], Awaitable[None]],
+    ignoring: tuple[str, ...] = (),
 ) -> list[str]:
     """Run `flow` with its first statement struck, then with its second, and so on; which.
 
