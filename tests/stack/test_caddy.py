@@ -172,7 +172,7 @@ async def test_a_head_far_over_sixteen_kilobytes_is_refused(
         ),
     ],
 )
-async def test_a_sender_that_never_finishes_is_cut_off_and_no_replica_hears_of_it(
+async def test_a_sender_that_never_finishes_gets_no_success_and_no_replica_hears_of_it(
     tmp_path: Path, pair: tuple[int, int], beginning: bytes
 ) -> None:
     front = front_of(*pair)
