@@ -14,6 +14,7 @@ from resource_service.endpoints import health, notes, protected_resource, whoami
 from resource_service.endpoints import metrics as metrics_page
 from resource_service.key_set_file import KeySetFile
 from resource_service.metrics import Metrics
+from resource_service.protection import remote
 from resource_service.remote_key_set import RemoteKeySet
 from resource_service.remote_status_lists import RemoteStatusLists
 from resource_service.settings import Settings
@@ -103,7 +104,7 @@ def _install(app: FastAPI, settings: Settings, authenticator: Authenticator) -> 
     errors.install(app, protection.challenge_headers)
     methods.install(app)
     openapi.install(app)
-    metadata_url = protected_resource.metadata_url(settings.audience)
+    metadata_url = remote.metadata_url(settings.audience)
     protection.install(
         app, protection.Protection(authenticator, settings.issuer, metadata_url, notes.SCOPES)
     )

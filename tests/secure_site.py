@@ -33,15 +33,25 @@ _GLOBAL: Final = """{{
 	}}
 }}
 import {deploy}
+
+https://localhost:{site_port} {{
+	root * {site}
+	file_server
+}}
 """
 
 
 @dataclass(frozen=True)
 class TlsProxy:
-    """A running Caddy; `authority` is the file with the root certificate of its authority."""
+    """A running Caddy; `authority` is the file with the root certificate of its authority.
+
+    What lies in `site` is at `site_origin`, for everybody to read.
+    """
 
     origin: str
     authority: Path
+    site: Path
+    site_origin: str
 
     def trust(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.authority)
@@ -60,10 +70,12 @@ class SecureSite:
 async def tls_proxy(folder: Path, upstreams: Sequence[int], path: str) -> AsyncIterator[TlsProxy]:
     """Run deploy/Caddyfile on a free port, for the host `localhost`."""
     folder.mkdir()  # noqa: ASYNC240 - in tests
-    (port,) = free_ports(1)
-    storage = folder / "storage"
+    port, site_port = free_ports(2)
+    storage, site = folder / "storage", folder / "site"
+    site.mkdir()
     file = folder / "Caddyfile"
-    file.write_text(_GLOBAL.format(storage=storage, deploy=REPOSITORY / "deploy/Caddyfile"))
+    deploy = REPOSITORY / "deploy/Caddyfile"
+    file.write_text(_GLOBAL.format(storage=storage, deploy=deploy, site=site, site_port=site_port))
     command = [caddy.executable(), "run", "--adapter", "caddyfile", "--config", str(file)]
     process = await asyncio.create_subprocess_exec(
         *tethered(command, signal.SIGTERM),
@@ -75,7 +87,8 @@ async def tls_proxy(folder: Path, upstreams: Sequence[int], path: str) -> AsyncI
             "SEALGATE_UPSTREAM": " ".join(f"127.0.0.1:{upstream}" for upstream in upstreams),
         },
     )
-    proxy = TlsProxy(f"https://localhost:{port}", storage / "pki/authorities/local/root.crt")
+    authority = storage / "pki/authorities/local/root.crt"
+    proxy = TlsProxy(f"https://localhost:{port}", authority, site, f"https://localhost:{site_port}")
     try:
         await _wait(proxy, port, process)
         yield proxy
@@ -94,10 +107,13 @@ async def secure_site(
         state.with_name(f"{state.name}-proxy"), [ports.auth_process], path
     ) as proxy:
         issuer = f"{proxy.origin}{path}"
-        auth = {"AUTH_ISSUER": issuer, "AUTH_TRUSTED_PROXIES": "127.0.0.1", **usual.auth}
-        resource = {"RESOURCE_ISSUER": issuer, "SSL_CERT_FILE": str(proxy.authority)}
+        trust = {"SSL_CERT_FILE": str(proxy.authority)}
+        auth = {"AUTH_ISSUER": issuer, "AUTH_TRUSTED_PROXIES": "127.0.0.1", **trust}
+        resource = {"RESOURCE_ISSUER": issuer, **trust}
         changed = Settings(
-            auth=auth, resource=resource | dict(usual.resource), postgres=usual.postgres
+            auth={**auth, **usual.auth},
+            resource={**resource, **usual.resource},
+            postgres=usual.postgres,
         )
         async with Stack(state, ports, changed) as stack:
             yield SecureSite(stack, proxy, issuer)

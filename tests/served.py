@@ -18,10 +18,12 @@ async def caller(scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 @asynccontextmanager
-async def served(app: ASGIApp, trusted_proxies: Sequence[str] = ()) -> AsyncIterator[int]:
-    """Serve it on a free port of the loopback interface; its lifespan does not run."""
-    config = configuration(app, "127.0.0.1", 0, trusted_proxies)
-    config.lifespan = "off"
+async def served(
+    app: ASGIApp, trusted_proxies: Sequence[str] = (), *, port: int = 0, lifespan: bool = False
+) -> AsyncIterator[int]:
+    """Serve it on the loopback interface, on a free port; its lifespan runs if it has one."""
+    config = configuration(app, "127.0.0.1", port, trusted_proxies)
+    config.lifespan = "on" if lifespan else "off"
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it

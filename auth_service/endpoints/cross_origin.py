@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 Headers = list[tuple[bytes, bytes]]
 
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
-_ALLOWED_HEADERS: Final = b"Authorization, Content-Type, X-Requested-With"
+_ALLOWED_HEADERS: Final = b"Authorization, Content-Type, MCP-Protocol-Version, X-Requested-With"
 _MAX_AGE: Final = b"600"  # seconds that a browser may remember a preflight
 
 

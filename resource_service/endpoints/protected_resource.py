@@ -1,6 +1,5 @@
 """What clients should know of this resource: its metadata document (RFC 9728)."""
 
-from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
@@ -8,10 +7,9 @@ from pydantic import BaseModel, ConfigDict
 
 from resource_service.endpoints import Route
 from resource_service.endpoints.notes import SCOPES
+from resource_service.protection.remote import metadata_url
 from shared.errors import InvalidRequest
 from shared.http.openapi import refusals
-
-_PATH: Final = "/.well-known/oauth-protected-resource"
 
 
 class ProtectedResource(BaseModel):
@@ -36,17 +34,11 @@ class ProtectedResource(BaseModel):
     bearer_methods_supported: list[str]
 
 
-def metadata_url(audience: str) -> str:
-    """Return where the metadata of a resource are: the well-known part precedes the path (§3.1)."""
-    url = urlsplit(audience)
-    return f"{url.scheme}://{url.netloc}{_PATH}{url.path}"
-
-
 def router(audience: str) -> APIRouter:
     """Return the route at the well-known address of this resource."""
     router = APIRouter(route_class=Route, tags=["discovery"])
     router.add_api_route(
-        f"{_PATH}{urlsplit(audience).path}",
+        urlsplit(metadata_url(audience)).path,
         protected_resource,
         summary="Protected resource metadata",
         response_description="The metadata.",

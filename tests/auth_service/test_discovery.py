@@ -154,7 +154,7 @@ async def test_a_preflight_is_answered_with_what_the_docs_page_needs(issuer: Any
     assert response.headers["access-control-allow-origin"] == ORIGIN
     assert response.headers["access-control-allow-methods"] == "POST"
     assert response.headers["access-control-allow-headers"] == (
-        "Authorization, Content-Type, X-Requested-With"
+        "Authorization, Content-Type, MCP-Protocol-Version, X-Requested-With"
     )
 
 
