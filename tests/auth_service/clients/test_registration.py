@@ -168,9 +168,9 @@ async def test_scope_that_cannot_be_had_is_left_out(
         pytest.param({"redirect_uris": ["javascript:x"]}, "invalid_redirect_uri", id="javascript"),
         pytest.param({"redirect_uris": [CALLBACK + "x" * 2000]}, "invalid_redirect_uri", id="long"),
         pytest.param(
-            {"backchannel_logout_uri": "http://app.example/"},
+            {"backchannel_logout_uri": "https://app.example/#x"},
             "invalid_client_metadata",
-            id="told of log-outs by http",
+            id="fragment in where it is told of log-outs",
         ),
         pytest.param(
             {"post_logout_redirect_uris": ["http://app.example/"]},
