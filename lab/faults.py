@@ -16,6 +16,7 @@ from stack.processes import Process
 
 Until = Callable[[float], Awaitable[None]]  # waits until so many seconds after the fault began
 _LASTS: Final = 3.0  # seconds until a fault is mended
+_AT_ONCE: Final = 10  # people who log out at the same moment
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,16 @@ async def _rotate_the_keys(scene: Scene, until: Until) -> None:
 
 
 async def _log_everybody_out(scene: Scene, _until: Until) -> None:
-    visitors = scene.visitors()  # in no order: a load balancer that goes round would follow it
-    for visitor in scene.lab.chance.sample(visitors, len(visitors)):
-        await log_out(scene.lab, visitor, next(iter(visitor.fleet.fronts.values())))
+    # In no order: a load balancer that goes round would follow it. Who shares a password is one.
+    credentials = {visitor.log_in.credential: visitor for visitor in scene.visitors()}
+    different = scene.lab.chance.sample(list(credentials.values()), len(credentials))
+    for first in range(0, len(different), _AT_ONCE):
+        await asyncio.gather(
+            *(
+                log_out(scene.lab, visitor, next(iter(visitor.fleet.fronts.values())))
+                for visitor in different[first : first + _AT_ONCE]
+            )
+        )
 
 
 async def _start(replicas: Sequence[Process]) -> None:

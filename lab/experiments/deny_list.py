@@ -28,7 +28,7 @@ LISTED: Final = "rs256+status"
 DENIED: Final = "rs256+denylist"
 NAMES: Final = (PLAIN, LISTED, DENIED)
 PEOPLE: Final = 500
-TRIALS: Final = 100
+TRIALS: Final = 50
 
 
 async def run(lab: Laboratory, rounds: int = 6, seconds: float = 1.0, trials: int = TRIALS) -> Json:
@@ -156,7 +156,7 @@ EXPERIMENT: Final = Experiment(
     id="C2",
     title="Revocation: a list that is polled against one that is asked",
     run=run,
-    seconds=75,
+    seconds=65,
     quick_seconds=45,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
     alone=True,
