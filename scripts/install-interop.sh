@@ -10,7 +10,7 @@ if ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versi
 fi
 if ! [ tests/interop/node/node_modules/.package-lock.json -nt tests/interop/node/package.json ]; then
     echo "Installing openid-client, oauth4webapi and jose ..."
-    (cd tests/interop/node && npm install --silent && touch node_modules/.package-lock.json)
+    (cd tests/interop/node && npm install --loglevel error >/dev/null && touch node_modules/.package-lock.json)
 fi
 
 missing=
