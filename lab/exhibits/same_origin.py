@@ -141,7 +141,11 @@ async def run(sheet: Sheet) -> None:
         "The same-origin policy restricts reading answers, not sending requests: the request that"
         " could not be read arrived all the same. Cookies follow Domain, Path, SameSite and Secure,"
         " and ignore ports (RFC 6265 §8.5): another port is another origin and the same site."
-        " To what another site embeds, browsers by now give no cookies at all, None or not."
+    )
+    embedded = site.cookies["/closed", "another site"]
+    sheet.say(
+        "To a script of another site this browser gives "
+        + ("only those that say None." if embedded else "no cookies at all, None or not.")
     )
 
 

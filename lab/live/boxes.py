@@ -59,7 +59,8 @@ class Boxes:
         thaws = any(states[index] == "frozen" for states in self._replicas)
 
         async def one(at: int, side: Side) -> None:
-            assert side.fleet is not None  # noqa: S101 - opened
+            if side.fleet is None:
+                return  # its scheme could not be started
             states = self._replicas[at]
             process = side.fleet.replicas[index]
             if action.what in {"kill", "restart"} and side.home == action.number:

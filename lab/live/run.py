@@ -28,6 +28,11 @@ def run(port: int = PORT) -> int:
     console = Console(highlight=False)
     try:
         require_free(port, "the live page")
+    except StackError:
+        other = "stop what is there, or name another: make live ARGS='--port 9090'"
+        console.print(f"Port {port} is in use: {other}", style="red")
+        return 1
+    try:
         asyncio.run(stoppable(_serve(console, port)))
     except KeyboardInterrupt:
         return _stopped(console, signal.SIGINT)

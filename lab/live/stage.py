@@ -132,8 +132,10 @@ class Stage:
             self.tell(self.state())
             try:
                 await self._do(action)
-            except StackError as error:
-                self.note("failed", text=str(error))
+            except Refused:
+                raise
+            except Exception as error:  # noqa: BLE001 - so much is broken here: say it, go on
+                self.note("failed", text=str(error) or type(error).__name__)
             finally:
                 self.busy = ""
                 self.tell(self.state())
@@ -198,8 +200,7 @@ class Stage:
         self.note("rotated")
         shared = {"LAB_HS256_SECRET": secrets.token_urlsafe(32)}
         for number, side in enumerate(self.sides):
-            assert side.fleet is not None  # noqa: S101 - opened
-            if "LAB_HS256_SECRET" in side.scheme.variables:
+            if side.fleet is not None and "LAB_HS256_SECRET" in side.scheme.variables:
                 for process in side.fleet.replicas:
                     process.tell_it(shared)
                     await process.stop()

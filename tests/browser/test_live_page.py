@@ -145,6 +145,25 @@ async def test_a_frozen_store_and_a_cut_wire_cost_who_asks_and_nobody_else(live:
     assert left.startswith("20 of 20")
 
 
+async def test_what_cannot_be_started_is_said_and_mends_itself(live: LivePage) -> None:
+    await live.choose("left", "redis")
+    await live.break_("Kill", "Redis")
+    await live.half("left").get_by_label("Scheme").select_option("postgres")
+    await live.said("That did not work:")
+    await live.settled()
+    await live.half("left").get_by_label("Scheme").select_option("memory")
+    await live.said("Left: Session in memory is ready.")
+    await live.settled()
+    await live.half("left").get_by_label("Scheme").select_option("redis")
+    await live.said("Left: Session in Redis is ready.")
+    await live.settled()
+    await live.break_("Restart", "Redis")
+    await live.log_in()
+    await live.page.get_by_label("Let me guess first").uncheck()
+    left, right = await live.fire()
+    assert (left[:8], right[:8]) == ("20 of 20", "20 of 20")
+
+
 async def test_what_was_changed_on_the_way_is_refused_and_the_keys_turn_unnoticed(
     live: LivePage,
 ) -> None:
