@@ -39,13 +39,18 @@ USERNAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
 
 
 async def register(
-    server: AuthorizationServer, username: str, password: str, address: str | None = None
+    server: AuthorizationServer,
+    username: str,
+    password: str,
+    address: str | None = None,
+    *,
+    by: str | None = None,
 ) -> User:
     """Add a user; `Conflict` if the name is taken; see `check_policy` for bad passwords.
 
     A name that is taken costs a hash too. That it is taken is said all the same: whoever
-    registers must know. `address`: where the request comes from, None for a command;
-    `TooManyRequests` if there were too many from there.
+    registers must know. `address`: where the request comes from, None for an
+    administrator; `TooManyRequests` if there were too many from there. `by`: see `audit_log`.
     """
     if re.fullmatch(USERNAME, username) is None:
         raise InvalidRequest("the user name must be 1 to 64 of A-Z a-z 0-9 . _ @ + -")
@@ -58,7 +63,7 @@ async def register(
         user = await users.add(connection, username, password_hash, now)
         if user is None:
             raise Conflict("the user name is taken")
-        await audit_log.record(connection, Event.REGISTERED, now, sub=user.sub)
+        await audit_log.record(connection, Event.REGISTERED, now, sub=user.sub, by=by)
     return user
 
 
@@ -159,25 +164,30 @@ def alive_since(server: AuthorizationServer) -> Limits:
     )
 
 
-async def disable(server: AuthorizationServer, username: str) -> User | None:
+async def disable(
+    server: AuthorizationServer, username: str, *, by: str | None = None
+) -> User | None:
     """Disable a user and end every login; None if there is no such user."""
     now = server.time()
     async with server.db.acquire() as connection, connection.transaction():
         user = await users.disable(connection, username, now)
         if user is not None:
-            await audit_log.record(connection, Event.USER_DISABLED, now, sub=user.sub)
+            await audit_log.record(connection, Event.USER_DISABLED, now, sub=user.sub, by=by)
             await logout_deliveries.add_all_of(connection, user.sub, now)
             why = Event.USER_DISABLED
             await refresh_token_families.revoke_all_of(connection, user.sub, now, why)
     return user
 
 
-async def enable(server: AuthorizationServer, username: str) -> User | None:
+async def enable(
+    server: AuthorizationServer, username: str, *, by: str | None = None
+) -> User | None:
     """Let a disabled user in again, who has to log in anew; None if there is no such user."""
     async with server.db.acquire() as connection, connection.transaction():
         user = await users.enable(connection, username)
         if user is not None:
-            await audit_log.record(connection, Event.USER_ENABLED, server.time(), sub=user.sub)
+            now = server.time()
+            await audit_log.record(connection, Event.USER_ENABLED, now, sub=user.sub, by=by)
     return user
 
 

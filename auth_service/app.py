@@ -13,6 +13,8 @@ from starlette.types import ASGIApp
 from auth_service import pages, status_lists
 from auth_service.endpoints import (
     account,
+    admin_clients,
+    admin_users,
     authorize,
     consent,
     device,
@@ -69,6 +71,10 @@ _TAGS: Final = [
     {"name": "discovery", "description": "What clients and verifiers find out by themselves."},
     {"name": "clients", "description": "Programs that register themselves."},
     {"name": "users", "description": "Registering, and changing one's password."},
+    {
+        "name": "administration",
+        "description": "Users and clients, with a token for this server and the scope `admin`.",
+    },
     {"name": "operations", "description": "For load balancers and Prometheus."},
 ]
 
@@ -114,7 +120,17 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
     for endpoint in (
         *(token, revocation, introspection, par, authorize, userinfo, logout),
         device_authorization,
-        *(registration, jwks, status_list, metadata, users, health, metrics),
+        *(
+            registration,
+            admin_users,
+            admin_clients,
+            jwks,
+            status_list,
+            metadata,
+            users,
+            health,
+            metrics,
+        ),
     ):
         app.include_router(endpoint.router)
     for page in (login, consent, device, account, second_step, two_step, pages):

@@ -45,20 +45,24 @@ async def revoke_token(server: AuthorizationServer, client: Client, token: str) 
             )
 
 
-async def disable_client(server: AuthorizationServer, client_id: str) -> Client | None:
+async def disable_client(
+    server: AuthorizationServer, client_id: str, *, by: str | None = None
+) -> Client | None:
     """Disable a client, end its own tokens and every log-in at it; None if there is no such one."""
     async with server.db.acquire() as connection, connection.transaction():
-        return await end_client(connection, client_id, server.time())
+        return await end_client(connection, client_id, server.time(), by=by)
 
 
-async def end_client(connection: Connection, client_id: str, now: datetime) -> Client | None:
+async def end_client(
+    connection: Connection, client_id: str, now: datetime, *, by: str | None = None
+) -> Client | None:
     """Do the same within a transaction."""
     client = await clients.disable(connection, client_id, now)
     if client is not None:
         assert client.status_idx is not None  # noqa: S101 - it was read from the database
         await clients.revoke_tokens(connection, client_id, client.status_idx, now)
         await refresh_token_families.revoke_all_at(connection, client_id, now)
-        await audit_log.record(connection, Event.CLIENT_DISABLED, now, client_id=client_id)
+        await audit_log.record(connection, Event.CLIENT_DISABLED, now, client_id=client_id, by=by)
     return client
 
 

@@ -34,7 +34,8 @@ _CLOSE_WITHIN: Final = 3.0  # seconds, for statements under way
 class AuthorizationServer:
     """Settings, database, keys, passwords and clock; `now` is in seconds since 1970.
 
-    `own_tokens` verifies what was issued here, but not whether it was revoked since.
+    `own_tokens` verifies what was issued here for the resource, `admin_tokens` what was issued for
+    this server itself; neither whether it was revoked since.
     `client_keys` are the key sets of clients by their `jwks_uri`, `client_documents` the metadata
     of clients by a `client_id` that is a URL.
     `visitor_key` is for what we know visitors by (see `throttling`).
@@ -47,6 +48,7 @@ class AuthorizationServer:
     keys: KeyRing
     rotation: KeyRotation
     own_tokens: AccessTokenVerifier
+    admin_tokens: AccessTokenVerifier
     status_lists: StatusLists
     refresh_tokens: RefreshTokens
     visitor_key: StoredKey
@@ -101,6 +103,9 @@ async def open_server(
             rotation=KeyRotation(settings, key_encryption_key, now),
             own_tokens=AccessTokenVerifier(
                 keys, settings.issuer, settings.audience, remember=0, now=now
+            ),
+            admin_tokens=AccessTokenVerifier(
+                keys, settings.issuer, settings.issuer, remember=0, now=now
             ),
             status_lists=StatusLists(settings.issuer, keys, now),
             refresh_tokens=RefreshTokens(),

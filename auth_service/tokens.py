@@ -15,7 +15,7 @@ from auth_service.server import AuthorizationServer
 from auth_service.store.clients import Client
 from auth_service.store.refresh_token_families import Family
 from shared.access_token import TYPE
-from shared.errors import InvalidTarget
+from shared.errors import InvalidScope, InvalidTarget
 from shared.status_list import Status
 
 _LOG = logging.getLogger(__name__)
@@ -55,10 +55,30 @@ _encode = msgspec.json.Encoder().encode
 
 
 def check_resource(server: AuthorizationServer, parameters: Parameters) -> None:
-    """Refuse a `resource` that we issue no tokens for (RFC 8707 §2); without one it is ours."""
-    resource = parameters.get("resource")
-    if resource is not None and resource != server.settings.audience:
+    """Refuse a `resource` that we issue no tokens for (RFC 8707 §2); without one it is ours.
+
+    This server itself is one too, for clients that act for themselves: see `audience`.
+    """
+    known = {None, server.settings.audience}
+    if parameters.get("grant_type") == "client_credentials":
+        known.add(server.settings.issuer)
+    if parameters.get("resource") not in known:
         raise InvalidTarget("tokens for this resource are not issued here")
+
+
+def audience(server: AuthorizationServer, scope: frozenset[str], resource: str | None) -> str:
+    """Return whom a client's own token is for, or `InvalidScope` (RFC 9068 §3).
+
+    `admin` means something at this server and nowhere else, and nothing else does here. So a
+    token that a resource sees is good for nothing at the admin API, and the reverse.
+    """
+    settings = server.settings
+    meant = settings.issuer if scopes.ADMIN in scope else settings.audience
+    if scopes.ADMIN in scope and len(scope) > 1:
+        raise InvalidScope("admin goes with no other scope: it is for this server itself")
+    if resource not in {None, meant}:
+        raise InvalidScope("the scope means nothing at this resource")
+    return meant
 
 
 def new_jti() -> str:
@@ -66,7 +86,9 @@ def new_jti() -> str:
     return secrets.token_urlsafe(16)
 
 
-def for_client(server: AuthorizationServer, client: Client, scope: frozenset[str]) -> TokenResponse:
+def for_client(
+    server: AuthorizationServer, client: Client, scope: frozenset[str], aud: str
+) -> TokenResponse:
     """Issue an access token to a client for itself: it is the subject (RFC 9068 §2.2).
 
     Nothing is written for it but its id, in a log line at the level DEBUG: at INFO the line would
@@ -76,11 +98,11 @@ def for_client(server: AuthorizationServer, client: Client, scope: frozenset[str
     jti = new_jti()
     response = _issue(
         server,
-        sub=client.client_id,
         client_id=client.client_id,
         scope=scope,
         jti=jti,
         status_idx=client.status_idx,
+        aud=aud,
     )
     _LOG.debug("token %s issued to the client %s for itself", jti, client.client_id)
     return response
@@ -105,7 +127,6 @@ def for_user(
     """
     response = _issue(
         server,
-        sub=str(family.sub),
         client_id=client_id,
         scope=scope,
         jti=jti,
@@ -126,11 +147,11 @@ def for_user(
 def _issue(
     server: AuthorizationServer,
     *,
-    sub: str,
     client_id: str,
     scope: frozenset[str],
     jti: str,
     status_idx: int,
+    aud: str | None = None,
     log_in: Family | None = None,
     refresh_token: str | None = None,
 ) -> TokenResponse:
@@ -139,8 +160,8 @@ def _issue(
     scope_value = scopes.render(scope)
     claims = _Claims(
         iss=settings.issuer,
-        sub=sub,
-        aud=settings.audience,
+        sub=client_id if log_in is None else str(log_in.sub),
+        aud=aud or settings.audience,
         exp=iat + settings.access_token_lifetime,
         iat=iat,
         jti=jti,

@@ -69,8 +69,12 @@ class RegistrationRoute(StrictRoute):
             try:
                 return await handler(request)
             except RequestValidationError as error:
-                # Our own names only: what was sent may be a secret in the wrong place.
-                names = sorted({str(item["loc"][1]) for item in error.errors() if item["loc"][1:]})
+                body = [item for item in error.errors() if item["loc"][0] == "body"]
+                if not body:
+                    raise
+                # Our own names only: a member that we do not know is its sender's.
+                known = (item["loc"][1:2] for item in body if item["type"] != "extra_forbidden")
+                names = sorted({str(name) for place in known for name in place})
                 kind = InvalidRedirectUri if "redirect_uris" in names else InvalidClientMetadata
                 raise kind(f"invalid: {', '.join(names) or 'the metadata'}") from None
 

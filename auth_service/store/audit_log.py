@@ -120,9 +120,13 @@ async def record(
     family_id: uuid.UUID | None = None,
     jti: str | None = None,
     kid: str | None = None,
-    **detail: str | int,
+    **detail: str | int | None,
 ) -> None:
-    """Add a row; `db` is the connection of the transaction that does what the row says."""
+    """Add a row; `db` is the connection of the transaction that does what the row says.
+
+    What is None is left out of the detail. `by`, wherever it is given, is the client of an
+    administrator who asked for it over REST.
+    """
     await db.execute(
         """
         INSERT INTO audit_log (at, event, sub, client_id, family_id, jti, kid, detail)
@@ -135,7 +139,7 @@ async def record(
         family_id,
         jti,
         kid,
-        json.dumps(detail),
+        json.dumps({name: value for name, value in detail.items() if value is not None}),
     )
 
 

@@ -78,8 +78,11 @@ async def find(db: "Database | Lookups", client_id: str) -> Client | None:
     return None if row is None else _client(row)
 
 
-async def add(db: Database, client: Client) -> bool:
-    """Add a client and say so in the audit log; False if the `client_id` is taken."""
+async def add(db: Database, client: Client, *, by: str | None = None) -> bool:
+    """Add a client and say so in the audit log; False if the `client_id` is taken.
+
+    `by`: the client of an administrator who asked for it over REST.
+    """
     places = ", ".join(f"${place}" for place in range(1, len(_STORED) + 1))
     added = await db.fetchval(
         f"""
@@ -88,11 +91,14 @@ async def add(db: Database, client: Client) -> bool:
             ON CONFLICT DO NOTHING
             RETURNING client_id, created_at
         )
-        INSERT INTO audit_log (at, event, client_id)
-        SELECT created_at, 'client created', client_id FROM added
+        INSERT INTO audit_log (at, event, client_id, detail)
+        SELECT created_at, 'client created', client_id,
+               jsonb_strip_nulls(jsonb_build_object('by', ${len(_STORED) + 1}::text))
+        FROM added
         RETURNING true
         """,  # noqa: S608 - constants
         *_values(client),
+        by,
     )
     return added is not None
 
@@ -132,9 +138,13 @@ async def replace(db: Database, client: Client, token_sha256: bytes) -> Client |
     return None if row is None else _client(row)
 
 
-async def list_all(db: Database) -> list[Client]:
-    """Return every client, by `client_id`."""
-    rows = await db.fetch(f"SELECT {_COLUMNS} FROM clients ORDER BY client_id")  # noqa: S608
+async def list_all(db: Database, *, after: str = "", most: int | None = None) -> list[Client]:
+    """Return clients by `client_id`: those `after` one, `most` at most; without either, all."""
+    rows = await db.fetch(
+        f"SELECT {_COLUMNS} FROM clients WHERE client_id > $1 ORDER BY client_id LIMIT $2",  # noqa: S608
+        after,
+        most,
+    )
     return [_client(row) for row in rows]
 
 

@@ -63,9 +63,13 @@ async def find_by_sub(db: Database, sub: uuid.UUID) -> User | None:
     return None if row is None else _user(row)
 
 
-async def list_all(db: Database) -> list[User]:
-    """Return every user, by name."""
-    rows = await db.fetch(f"SELECT {_COLUMNS} FROM users ORDER BY username")  # noqa: S608
+async def list_all(db: Database, *, after: str = "", most: int | None = None) -> list[User]:
+    """Return users by name: those `after` one, `most` at most; without either, all."""
+    rows = await db.fetch(
+        f"SELECT {_COLUMNS} FROM users WHERE username > $1 ORDER BY username LIMIT $2",  # noqa: S608
+        after,
+        most,
+    )
     return [_user(row) for row in rows]
 
 

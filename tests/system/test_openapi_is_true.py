@@ -1,7 +1,9 @@
 """Both OpenAPI documents against the running services: nothing said is untrue."""
 
 import asyncio
+import json
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from stack.admin_commands import run_admin_command
 from stack.stack import Stack
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -39,9 +42,30 @@ async def assert_true(
 
 
 @pytest.fixture
-def environment(system: Stack, openid_token: str) -> dict[str, str]:
+async def administered(system: Stack) -> dict[str, str]:
+    """An administrator's token, and a user and a client that may be disabled and enabled."""
+    name = f"administered-{secrets.token_hex(4)}"
+    settings = {**os.environ, **system.state.read_variables("auth.env")}
+
+    async def client(client_id: str, scope: str) -> str:
+        words = ["clients", "create", client_id, "--name", client_id, "--scope", scope]
+        words += ["--grant", "client_credentials", "--json"]
+        secret: str = json.loads(await run_admin_command(settings, words))["client_secret"]
+        return secret
+
+    await run_admin_command(settings, ["users", "create", name])
+    await client(name, "notes:read")
+    administrator = (f"{name}-by", await client(f"{name}-by", "admin"))
+    form = {"grant_type": "client_credentials", "scope": "admin"}
+    async with httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.post(f"{system.auth_url}/token", data=form, auth=administrator)
+    return {"ADMIN_TOKEN": answer.json()["access_token"], "ADMINISTERED": name}
+
+
+@pytest.fixture
+def environment(system: Stack, openid_token: str, administered: dict[str, str]) -> dict[str, str]:
     """What the configuration names."""
-    return {**system.demo, "ACCESS_TOKEN": openid_token}
+    return {**system.demo, **administered, "ACCESS_TOKEN": openid_token}
 
 
 async def test_the_auth_services_document_is_true(
