@@ -77,8 +77,7 @@ async def decide(request: Request) -> Response:
 def _to_log_in(request: Request, typed: str) -> Response:
     user_code = user_codes.read(typed)
     query = f"?{urlencode({'user_code': user_code})}" if user_code else ""
-    issuer = server_of(request).settings.issuer
-    return browser.see_other(f"{issuer}/login?{urlencode({'next': PATH + query})}")
+    return browser.to_login(request, PATH + query)
 
 
 def _form(

@@ -1,13 +1,14 @@
 """What clients should know of this resource: its metadata document (RFC 9728)."""
 
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from resource_service.endpoints import Route
 from resource_service.endpoints.notes import SCOPES
-from resource_service.protection.remote import metadata_url
+from resource_service.protection.remote import CROSS_ORIGIN, metadata_url
 from shared.errors import InvalidRequest
 from shared.http.openapi import refusals
 
@@ -37,8 +38,10 @@ class ProtectedResource(BaseModel):
 def router(audience: str) -> APIRouter:
     """Return the route at the well-known address of this resource."""
     router = APIRouter(route_class=Route, tags=["discovery"])
+    path = urlsplit(metadata_url(audience)).path
+    router.add_api_route(path, preflight, methods=["OPTIONS"], include_in_schema=False)
     router.add_api_route(
-        urlsplit(metadata_url(audience)).path,
+        path,
         protected_resource,
         summary="Protected resource metadata",
         response_description="The metadata.",
@@ -47,8 +50,14 @@ def router(audience: str) -> APIRouter:
     return router
 
 
-async def protected_resource(request: Request) -> ProtectedResource:
+async def preflight() -> Response:
+    """Let pages of any origin ask for the metadata."""
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers=CROSS_ORIGIN)
+
+
+async def protected_resource(request: Request, response: Response) -> ProtectedResource:
     """Return who we are, whose tokens we take, and which scopes there are (RFC 9728)."""
+    response.headers.update(CROSS_ORIGIN)
     settings = request.app.state.settings
     return ProtectedResource(
         resource=settings.audience,

@@ -23,17 +23,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from resource_service.authenticator import Authenticator, BearerAuthenticator
-from resource_service.protection.remote import RemoteVerification, metadata_url
+from resource_service.protection.remote import CROSS_ORIGIN, RemoteVerification, metadata_url
 from shared.access_token import AccessToken, AccessTokenVerifier
 from shared.bearer import challenge
 from shared.errors import InsufficientScope, InvalidToken, OAuthError, TemporarilyUnavailable
 from shared.http.errors import error_response
-
-_CROSS_ORIGIN = {
-    "access-control-allow-origin": "*",
-    "access-control-allow-methods": "GET",
-    "access-control-allow-headers": "MCP-Protocol-Version",
-}
 
 
 def protect_mcp(
@@ -117,8 +111,8 @@ class Gate:
         if method not in {"GET", "HEAD", "OPTIONS"}:
             return Response(status_code=HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": "GET"})
         if method == "OPTIONS":
-            return Response(status_code=HTTPStatus.NO_CONTENT, headers=_CROSS_ORIGIN)
-        return Response(self._metadata, 200, _CROSS_ORIGIN, "application/json")
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers=CROSS_ORIGIN)
+        return Response(self._metadata, 200, CROSS_ORIGIN, "application/json")
 
     def _challenge(self, error: OAuthError) -> dict[str, str]:
         if isinstance(error, TemporarilyUnavailable):

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,7 +14,13 @@ from resource_service.settings import check_url
 from resource_service.status_list import Policy
 from shared.access_token import AccessTokenVerifier
 
-WELL_KNOWN = "/.well-known/oauth-protected-resource"
+WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
+# For the metadata: pages of any origin may read them, with the header that MCP clients send.
+CROSS_ORIGIN: Final = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "GET",
+    "access-control-allow-headers": "MCP-Protocol-Version",
+}
 
 
 class RemoteVerification:

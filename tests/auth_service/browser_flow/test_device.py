@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from auth_service import accounts, device_authorization, user_codes
+from auth_service import accounts, device_authorization, second_factor, totp, user_codes
 from auth_service.device_authorization import GRANT_TYPE
 from auth_service.store import clients, users
 from tests.auth_service.browser_flow.person import HTML, Person, claims_of
@@ -114,6 +114,26 @@ async def test_the_whole_way(app: Any, person: Person, clock: Any) -> None:
         },
     )
     assert refreshed.status_code == 200
+
+
+async def test_a_second_factor_counts_on_the_device_too(
+    app: Any, person: Person, clock: Any
+) -> None:
+    alice = await users.find(app.server.db, "alice")
+    assert alice is not None
+    secret = await second_factor.begin(app.server, alice.sub)
+    codes = [totp.code(secret, int(clock() // 30) + n) for n in (0, 1)]
+    await second_factor.confirm(app.server, alice.sub, codes[0])
+    clock.seconds += 30
+    device = await begin(app)
+    page = await log_in(person, device)
+    assert "Enter a code" in page.text
+    page = await person.submit(page, code=codes[1])
+    assert f'value="{device["user_code"]}"' in page.text
+    page = await person.submit(page, user_code=device["user_code"])
+    await person.submit(page, decision="allow")
+    claims = claims_of((await poll(app, device)).json()["access_token"])
+    assert (claims["acr"], "otp" in claims["amr"]) == ("2", True)
 
 
 async def test_a_confidential_client_authenticates_at_both_endpoints(

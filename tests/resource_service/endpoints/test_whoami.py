@@ -255,6 +255,25 @@ async def test_the_metadata_document_tells_clients_where_to_go(http: httpx.Async
     }
 
 
+async def test_pages_of_any_origin_may_read_the_metadata(http: httpx.AsyncClient) -> None:
+    address = "/.well-known/oauth-protected-resource"
+    preflight = await http.options(
+        address,
+        headers={
+            "origin": "https://any.example",
+            "access-control-request-method": "GET",
+            "access-control-request-headers": "mcp-protocol-version",
+        },
+    )
+    assert preflight.status_code == 204
+    for response in (preflight, await http.get(address)):
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert response.headers["access-control-allow-headers"] == "MCP-Protocol-Version"
+        assert "access-control-allow-credentials" not in response.headers
+    notes = await http.get("/notes", headers={"origin": "https://any.example"})
+    assert "access-control-allow-origin" not in notes.headers
+
+
 async def test_the_metadata_of_a_resource_with_a_path_are_before_that_path(
     settings: Settings,
 ) -> None:
