@@ -73,6 +73,11 @@ def registration(server: AuthorizationServer, address: str) -> list[Throttle]:
     return [_of_address(server, "registration", address, _LEAK)]
 
 
+def client_registration(server: AuthorizationServer, address: str) -> list[Throttle]:
+    """Return what the registration of a client counts for, where everybody may."""
+    return [_of_address(server, "client registration", address, _LEAK)]
+
+
 def authorization(server: AuthorizationServer, address: str) -> list[Throttle]:
     """Return what an authorization request counts for that has to be kept for a stranger."""
     return [_of_address(server, "authorization", address, 1, _REQUESTS)]

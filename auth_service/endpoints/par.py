@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from auth_service import pushed_requests
+from auth_service import pushed_requests, throttling
 from auth_service.authorization_errors import (
     RegistrationNotSupported,
     RequestNotSupported,
@@ -15,6 +15,7 @@ from auth_service.authorization_errors import (
 )
 from auth_service.client_authentication import authenticate_client
 from auth_service.endpoints import authorize_document, client_form, server_of, token_document
+from auth_service.endpoints.address import address_of
 from shared.errors import (
     ContentTooLarge,
     InvalidClient,
@@ -22,6 +23,7 @@ from shared.errors import (
     InvalidScope,
     InvalidTarget,
     TemporarilyUnavailable,
+    TooManyRequests,
     UnauthorizedClient,
 )
 from shared.http.openapi import refusals
@@ -64,7 +66,12 @@ _EXAMPLE: Final = {
         **refusals(
             *(ContentTooLarge, InvalidClient, InvalidRequest, InvalidScope, InvalidTarget),
             *(RegistrationNotSupported, RequestNotSupported, TemporarilyUnavailable),
-            *(UnauthorizedClient, UnmetAuthenticationRequirements, UnsupportedResponseType),
+            *(
+                TooManyRequests,
+                UnauthorizedClient,
+                UnmetAuthenticationRequirements,
+                UnsupportedResponseType,
+            ),
         ),
     },
     openapi_extra={
@@ -86,6 +93,8 @@ async def push(request: Request) -> JSONResponse:
     server = server_of(request)
     parameters, authorization = await client_form.read(request)
     client = await authenticate_client(server, authorization, parameters)
+    if client.is_public:
+        await throttling.admit(server, throttling.authorization(server, address_of(request)))
     request_uri = await pushed_requests.push(server, client, parameters)
     kept = {"request_uri": request_uri, "expires_in": pushed_requests.LIFETIME}
     return JSONResponse(kept, HTTPStatus.CREATED, {"cache-control": "no-store"})

@@ -9,9 +9,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
 from pydantic import ConfigDict, Field
 
-from auth_service import client_metadata, registration
+from auth_service import client_metadata, registration, throttling
 from auth_service.client_metadata import ClientMetadata, Text
 from auth_service.endpoints import server_of
+from auth_service.endpoints.address import address_of
 from auth_service.registration import Registered
 from auth_service.registration_errors import InvalidClientMetadata, InvalidRedirectUri
 from shared.bearer import bearer_token
@@ -22,6 +23,7 @@ from shared.errors import (
     InvalidToken,
     MissingToken,
     TemporarilyUnavailable,
+    TooManyRequests,
     UnsupportedMediaType,
 )
 from shared.http import headers
@@ -140,7 +142,11 @@ async def _may_register(request: Request) -> str | None:
     mode = server_of(request).settings.client_registration
     if mode == "closed":
         raise AccessDenied("clients cannot register themselves here")
-    return bearer_token(headers.single(request, "authorization")) if mode == "token" else None
+    if mode == "token":
+        return bearer_token(headers.single(request, "authorization"))
+    server = server_of(request)
+    await throttling.admit(server, throttling.client_registration(server, address_of(request)))
+    return None
 
 
 async def _registration_token(request: Request) -> str:
@@ -158,7 +164,7 @@ RegistrationToken = Annotated[str, Depends(_registration_token)]
     operation_id="register_client",
     status_code=HTTPStatus.CREATED,
     response_model_exclude_none=True,
-    responses=refusals(*_BODY, AccessDenied, MissingToken, InvalidToken),
+    responses=refusals(*_BODY, AccessDenied, MissingToken, InvalidToken, TooManyRequests),
     dependencies=[_INITIAL_TOKEN],
     openapi_extra={"security": [{}]},  # or without, where everybody may
 )

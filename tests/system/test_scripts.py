@@ -18,6 +18,7 @@ FLOWS = [
     "get-token-with-password.sh",
     "read-jwks.sh",
     "refresh.sh",
+    "register-client.sh",
     "revoke.sh",
     "tamper.sh",
 ]
@@ -90,6 +91,12 @@ def test_a_revoked_log_in_is_refused_by_both_replicas(system: Stack) -> None:
     before, after = run("revoke.sh", system).splitlines()
     assert before == "Before: 200"
     assert re.match(r"Refused by both replicas after \d+ ms", after)
+
+
+def test_a_client_registers_itself_and_ends_itself(system: Stack) -> None:
+    lines = run("register-client.sh", system).splitlines()
+    assert re.fullmatch(r"Registered: c\.[A-Za-z0-9_-]{22}", lines[0])
+    assert lines[1:] == ["It may ask for: notes:read openid", "Ended: 204", "And now: 401"]
 
 
 def test_admin_commands_run_against_the_stack(system: Stack) -> None:

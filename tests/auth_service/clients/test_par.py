@@ -253,3 +253,18 @@ async def test_the_command_registers_such_a_client(run: Any) -> None:
     words = ("clients", "create", "strict", "--name", "S", "--grant", "authorization_code")
     where = ("--redirect-uri", CALLBACK, "--scope", "openid", "--require-par", "--json")
     assert (await run(*words, *where))[0] == 0
+
+
+async def test_public_clients_cannot_fill_the_database(
+    par: Any, person: Person, start: Any
+) -> None:
+    async with start(address_attempts=2) as few:
+        statuses = []
+        for _ in range(25):
+            response = await few.http.post("/par", data=person.request("spa"))
+            statuses.append(response.status_code)
+        assert (statuses[0], statuses[-1]) == (201, 429)
+        # A client that proves who it is answers for itself.
+        data, auth = person.request("app"), ("app", SECRET)
+        assert (await few.http.post("/par", data=data, auth=auth)).status_code == 201
+    del par

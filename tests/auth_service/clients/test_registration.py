@@ -523,3 +523,14 @@ async def test_pages_of_named_origins_may_register(open_issuer: Any) -> None:
     origin = {"origin": "http://127.0.0.1:8080"}
     response = await open_issuer.http.post("/clients", json=METADATA, headers=origin)
     assert response.headers["access-control-allow-origin"] == origin["origin"]
+
+
+async def test_open_registration_slows_down_whoever_fills_it(start: Any, clock: Any) -> None:
+    async with start(client_registration="open", address_attempts=3) as issuer:
+        responses = [await post(issuer) for _ in range(6)]
+        statuses = [response.status_code for response in responses]
+        assert statuses[:3] == [201] * 3
+        refused = responses[-1]
+        assert_refused(refused, 429, "too_many_requests")
+        clock.seconds += int(refused.headers["retry-after"])
+        assert (await post(issuer)).status_code == 201
