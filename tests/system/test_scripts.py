@@ -122,5 +122,5 @@ def test_with_a_stack_that_is_down_a_script_says_so_on_one_line(tmp_path: Path) 
 
 
 def test_every_flow_is_listed_here() -> None:
-    others = {"demo-environment.sh", "install.sh", "venv.sh"}
+    others = {"demo-environment.sh", "install.sh", "install-interop.sh", "venv.sh"}
     assert {path.name for path in SCRIPTS.glob("*.sh")} - others == set(FLOWS)
