@@ -111,7 +111,7 @@ async def _restart_one_after_the_other(scene: Scene, until: Until) -> None:
         replicas = [fleet.replicas[number] for fleet in scene.fleets]
         await asyncio.gather(*(replica.stop() for replica in replicas))
         await _start(replicas)
-        await until(10.0 * (number + 1))  # until the load balancers have noticed as well
+        await until(8.0 * (number + 1))  # until the load balancers have noticed as well
 
 
 async def _rotate_the_keys(scene: Scene, until: Until) -> None:
@@ -167,6 +167,6 @@ FAULTS: Final = (
         "F14",
         "every replica is restarted, one after the other",
         _restart_one_after_the_other,
-        seconds=23.0,
+        seconds=19.0,
     ),
 )

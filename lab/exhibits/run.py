@@ -20,7 +20,7 @@ from stack.processes import REPOSITORY
 
 CHAPTERS: Final = (REPOSITORY / "docs/lessons.md", REPOSITORY / "docs/lessons.ko.md")
 SETTINGS: Final = Settings(auth={"AUTH_ACCESS_TOKEN_LIFETIME": "300"}, restart=False)
-_BLOCK: Final = "<!-- python -m lab exhibit {name} -->\n```text\n"
+_BLOCK: Final = "```console\n$ python -m lab exhibit {name}\n"
 
 
 def run(names: Sequence[str], *, capture: bool) -> int:
@@ -68,7 +68,7 @@ async def show(name: str, lab: Laboratory | None, write: Callable[[str], None] =
 
 
 def insert(chapter: Path, outputs: dict[str, list[str]]) -> None:
-    """Put outputs into the blocks that are marked with their commands."""
+    """Put outputs into the blocks that begin with their commands."""
     text = chapter.read_text()
     for name, lines in outputs.items():
         mark = _BLOCK.format(name=name)

@@ -36,7 +36,7 @@ async def run(
     names: Sequence[str] = SCHEMES,
     round_trips_ms: Sequence[float] = ROUND_TRIPS_MS,
     rounds: int = 6,
-    seconds: float = 2.0,
+    seconds: float = 1.6,
 ) -> Json:
     """Fire at all schemes at once, for each distance, in an order of chance."""
     if lab.quick:
@@ -122,7 +122,7 @@ EXPERIMENT: Final = Experiment(
     id="P3",
     title="Latency against the distance to the store",
     run=run,
-    seconds=95,
+    seconds=85,
     quick_seconds=40,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
 )

@@ -206,7 +206,7 @@ EXPERIMENT: Final = Experiment(
     id="F",
     title="The fault matrix",
     run=run,
-    seconds=190,
+    seconds=185,
     quick_seconds=75,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600", "AUTH_JWKS_MAX_AGE": "2"},
 )

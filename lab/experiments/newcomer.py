@@ -22,7 +22,7 @@ SCHEMES: Final = (
     "rs256+status",
 )
 RATE: Final = 50.0  # requests per second to the replica that is there already
-_GIVE_UP: Final = 3.0  # seconds
+_GIVE_UP: Final = 2.5  # seconds
 
 
 async def run(lab: Laboratory, rounds: int = 6) -> Json:
@@ -90,7 +90,7 @@ EXPERIMENT: Final = Experiment(
     id="P7",
     title="A new replica is useful at once",
     run=run,
-    seconds=80,
+    seconds=75,
     quick_seconds=45,
     auth={"AUTH_ACCESS_TOKEN_LIFETIME": "3600"},
 )
