@@ -5,24 +5,27 @@ Whatever ends a user's logins ends them in the same transaction.
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from auth_service import throttling
+from auth_service import mails, throttling
 from auth_service.passwords import check_policy
 from auth_service.server import AuthorizationServer
 from auth_service.store import (
+    Connection,
     audit_log,
     authorization_codes,
     consents,
     device_codes,
     logout_deliveries,
+    mail_tokens,
     refresh_token_families,
     second_factors,
     users,
 )
 from auth_service.store.audit_log import Event
+from auth_service.store.mails import Kind
 from auth_service.store.sessions import Limits
 from auth_service.store.users import User
 from auth_service.throttling import Caller
@@ -127,15 +130,57 @@ async def change_password(
     if not logged_in and await second_factors.is_on(server.db, user.sub):
         raise AccessDenied("wrong user name or password", reason="there is a second factor")
     password_hash = await server.passwords.hash(new_password)
-    now = server.time()
     async with server.db.acquire() as connection, connection.transaction():
-        if not await users.change_password(connection, user, password_hash):
+        if not await _store_password(
+            connection, user, password_hash, server.time(), by="old password"
+        ):
             raise AccessDenied("wrong user name or password", reason="changed meanwhile")
-        await audit_log.record(connection, Event.PASSWORD_CHANGED, now, sub=user.sub)
-        await logout_deliveries.add_all_of(connection, user.sub, now)
-        why = Event.PASSWORD_CHANGED
-        await refresh_token_families.revoke_all_of(connection, user.sub, now, why)
     return replace(user, password_hash=password_hash, password_version=user.password_version + 1)
+
+
+async def reset_password(
+    server: AuthorizationServer, token_sha256: bytes, new_password: str
+) -> bool:
+    """Replace the password of whoever was sent this token, and end every login of his.
+
+    False if the token has been used, is too old, or its user has another password by now. The
+    password is as `check_policy` wants it.
+    """
+    password_hash = await server.passwords.hash(new_password)
+    now = server.time()
+    since = now - mails.LIFETIMES[Kind.RESET]
+    async with server.db.acquire() as connection, connection.transaction():
+        token = await mail_tokens.take(connection, token_sha256, Kind.RESET, since, now)
+        user = None if token is None else await users.find_by_sub(connection, token.sub)
+        return user is not None and await _store_password(
+            connection, user, password_hash, now, by="mail"
+        )
+
+
+async def verify_email(server: AuthorizationServer, token_sha256: bytes) -> bool:
+    """Note that the address to which this token was sent is its user's; False as above."""
+    now = server.time()
+    since = now - mails.LIFETIMES[Kind.VERIFY]
+    async with server.db.acquire() as connection, connection.transaction():
+        token = await mail_tokens.take(connection, token_sha256, Kind.VERIFY, since, now)
+        if token is None:
+            return False
+        await users.set_verified_email(connection, token.sub, token.email)
+        await audit_log.record(connection, Event.EMAIL_VERIFIED, now, sub=token.sub)
+    return True
+
+
+async def _store_password(
+    connection: Connection, user: User, password_hash: str, now: datetime, *, by: str
+) -> bool:
+    """Store it and end every login; False if it was changed, or the user disabled, meanwhile."""
+    if not await users.change_password(connection, user, password_hash):
+        return False
+    await audit_log.record(connection, Event.PASSWORD_CHANGED, now, sub=user.sub, by=by)
+    await logout_deliveries.add_all_of(connection, user.sub, now)
+    why = Event.PASSWORD_CHANGED
+    await refresh_token_families.revoke_all_of(connection, user.sub, now, why)
+    return True
 
 
 async def withdraw_consent(server: AuthorizationServer, sub: UUID, client_id: str) -> None:

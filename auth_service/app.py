@@ -19,6 +19,7 @@ from auth_service.endpoints import (
     consent,
     device,
     device_authorization,
+    email_address,
     health,
     introspection,
     jwks,
@@ -27,6 +28,7 @@ from auth_service.endpoints import (
     metadata,
     metrics,
     par,
+    password_reset,
     registration,
     revocation,
     second_step,
@@ -133,7 +135,17 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
         ),
     ):
         app.include_router(endpoint.router)
-    for page in (login, consent, device, account, second_step, two_step, pages):
+    for page in (
+        login,
+        consent,
+        device,
+        account,
+        second_step,
+        two_step,
+        email_address,
+        password_reset,
+        pages,
+    ):
         app.include_router(page.router)
     errors.install(app, _refused)
     for unavailable in UNAVAILABLE:

@@ -20,6 +20,7 @@ class Metrics(Collector):
         self.log_in_failures: dict[str, int] = defaultdict(int)  # by reason
         self.refreshes: dict[str, int] = defaultdict(int)  # by what became of them
         self.logout_deliveries: dict[str, int] = defaultdict(int)  # by outcome
+        self.mails: dict[str, int] = defaultdict(int)  # by outcome
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -41,6 +42,7 @@ class Metrics(Collector):
             "outcome",
             self.logout_deliveries,
         )
+        yield _by_label("sealgate_mails", "Mails given to the relay.", "outcome", self.mails)
 
     def render(self) -> bytes:
         """Return them in the text exposition format."""

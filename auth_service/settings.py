@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from auth_service import smtp
 from shared.settings import ServiceSettings
 
 _DAY = 86_400
@@ -52,6 +53,9 @@ class Settings(ServiceSettings):
     log_in_attempts: int = Field(default=10, ge=2, le=1_000_000)
     address_attempts: int = Field(default=60, ge=2, le=1_000_000)
 
+    smtp_url: SecretStr | None = None
+    mail_from: str | None = None
+
     registration: Literal["open", "closed"] = "open"
     client_registration: Literal["closed", "token", "open"] = "closed"
     client_registration_limit: int = Field(default=1000, ge=1, le=1_000_000)
@@ -63,6 +67,12 @@ class Settings(ServiceSettings):
     def path(self) -> str:
         """The path of the issuer, under which everything is; empty if it has none."""
         return urlsplit(self.issuer).path
+
+    @property
+    def mail_sender(self) -> str:
+        """Who mails are from; nobody reads what is sent back, if nothing is set."""
+        host = urlsplit(self.issuer).hostname or ""
+        return self.mail_from or f"no-reply@{'localhost' if _is_loopback(host) else host}"
 
     @property
     def longest_token_lifetime(self) -> int:
@@ -88,6 +98,25 @@ class Settings(ServiceSettings):
         if not _PATH.fullmatch(url.path):
             raise ValueError("must have a plain path, such as /tenant, or none")
         return issuer
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _check_relay(cls, smtp_url: SecretStr | None) -> SecretStr | None:
+        if smtp_url is None:
+            return None
+        url = urlsplit(smtp_url.get_secret_value())
+        if url.scheme not in smtp.PORTS or not url.hostname or url.path.strip("/") or url.query:
+            raise ValueError("must be smtps://, starttls:// or smtp:// and a host")
+        if url.scheme == "smtp" and url.username and not _is_loopback(url.hostname):
+            raise ValueError("must be smtps:// or starttls:// to send a password")
+        return smtp_url
+
+    @field_validator("mail_from")
+    @classmethod
+    def _check_sender(cls, sender: str | None) -> str | None:
+        if sender is not None and not re.fullmatch(r"[!-;=?A-~]+@[!-;=?A-~]+", sender):
+            raise ValueError("must be an e-mail address")
+        return sender
 
     @field_validator("trusted_proxies")
     @classmethod

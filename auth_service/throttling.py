@@ -26,6 +26,8 @@ from shared.errors import TooManyRequests
 _NONCE: Final = 16  # octets
 _LEAK: Final = 60  # seconds until a wrong password is forgotten
 _ADDRESS_LEAK: Final = 10  # seconds
+_MAILS: Final = 3  # to one address
+_MAIL_LEAK: Final = 1200  # seconds
 _ACCOUNT: Final = 5  # times as many wrong passwords from everywhere as from one place
 _USER_CODES: Final = 5
 _USER_CODE_LEAK: Final = 120  # seconds
@@ -89,6 +91,12 @@ def user_code(server: AuthorizationServer, sub: uuid.UUID) -> list[Throttle]:
     In the ten minutes of a code that makes about twenty guesses: of 34.5 bits one in 2³⁰.
     """
     return [Throttle(_key(server, "user code", str(sub)), _USER_CODES, _USER_CODE_LEAK)]
+
+
+def mail(server: AuthorizationServer, email: str, address: str) -> list[Throttle]:
+    """Return what a mail counts for that somebody has sent to an address, his own or another's."""
+    to_one = Throttle(_key(server, "mail", email.lower()), _MAILS, _MAIL_LEAK)
+    return [to_one, _of_address(server, "mails", address, _LEAK)]
 
 
 async def admit(server: AuthorizationServer, counted: Sequence[Throttle]) -> None:

@@ -15,6 +15,7 @@ from auth_service import (
     backchannel_logout,
     client_assertions,
     device_authorization,
+    mails,
     pushed_requests,
     registration,
 )
@@ -37,6 +38,7 @@ async def kept_up(server: AuthorizationServer) -> AsyncIterator[None]:
         asyncio.create_task(_keep_up(server, prepared=prepared)),
         asyncio.create_task(_keep_forgetting(server)),
         asyncio.create_task(_keep_telling(server)),
+        asyncio.create_task(_keep_mailing(server)),
     ]
     try:
         yield
@@ -73,6 +75,19 @@ async def _keep_telling(server: AuthorizationServer) -> None:
         well = await _succeeds(lambda: _tell(server), well=well)
 
 
+async def _keep_mailing(server: AuthorizationServer) -> None:
+    """Send mails, where there is a relay; several processes may, each mail is sent by one."""
+    well = True
+    while server.settings.smtp_url is not None:
+        await asyncio.sleep(_POLL)
+        well = await _succeeds(lambda: _mail(server), well=well)
+
+
+async def _mail(server: AuthorizationServer) -> None:
+    while await mails.send_due(server):
+        pass
+
+
 async def _tell(server: AuthorizationServer) -> None:
     with suppress(TemporarilyUnavailable):  # no key to sign with, which others have told by now
         while await backchannel_logout.deliver(server):
@@ -83,6 +98,7 @@ async def _forget(server: AuthorizationServer) -> None:
     await server.status_lists.forget(server.db)
     await authorization.forget(server)
     await backchannel_logout.forget(server)
+    await mails.forget(server)
     await client_assertions.forget(server)
     await pushed_requests.forget(server)
     await throttles.forget(server.db, server.time())

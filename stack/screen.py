@@ -29,6 +29,8 @@ def _places(stack: Stack) -> Table:
     table.add_row("resource service", stack.api_url, f"{stack.api_url}/docs")
     for replica, port in zip(stack.replicas, stack.ports.replicas, strict=True):
         table.add_row(f"  {replica.name}", f"http://127.0.0.1:{port}", str(replica.log))
+    if stack.mailbox_url:
+        table.add_row("mailbox", stack.mailbox_url, "what the auth service mails stays here")
     postgres = stack.databases.postgres
     if postgres is not None:
         table.add_row("PostgreSQL", f"127.0.0.1:{postgres.port}", "embedded, two databases")

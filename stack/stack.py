@@ -12,7 +12,7 @@ from stack.admin_commands import run_admin_command
 from stack.caddy import Front
 from stack.databases import Databases
 from stack.layout import NOTHING, Ports, Settings
-from stack.ports import require_free
+from stack.ports import free_ports, require_free
 from stack.processes import Process, Program
 from stack.state import State
 
@@ -47,6 +47,8 @@ class Stack:
         self.databases = Databases(self.state, self.settings, tell)
         self.replicas: list[Process] = []
         self.demo: dict[str, str] = {}
+        self.mailbox_url = ""  # if there is no relay for mails
+        self._smtp_url = ""
         self._tell = tell
         self._processes: list[Process] = []  # in the order of their start
 
@@ -70,6 +72,8 @@ class Stack:
             require_free(port, purpose)
         await self.databases.start()
         self.state.write_variables("resource.env", self._resource_settings())
+        if "AUTH_SMTP_URL" not in os.environ | dict(self.settings.auth):
+            await self._start_mailbox()
         environment = await self._prepare_auth()
         self.auth = await self.start_process(
             "auth", "auth_service", self.ports.auth_process, environment
@@ -159,6 +163,20 @@ class Stack:
         await process.start()
         return process
 
+    async def _start_mailbox(self) -> None:
+        """Start what takes the auth service's mails, since there is no relay for them."""
+        page, smtp = free_ports(2)
+        environment = {
+            "PATH": os.defpath,
+            "MAILBOX_PORT": str(page),
+            "MAILBOX_SMTP_PORT": str(smtp),
+            "MAILBOX_FOLDER": str(self.state.mailbox),
+        }
+        mailbox = await self.start_process("mailbox", "stack.mailbox", page, environment)
+        await mailbox.wait_until_ready()
+        self.mailbox_url = f"http://127.0.0.1:{page}"
+        self._smtp_url = f"smtp://127.0.0.1:{smtp}"
+
     async def _prepare_auth(self) -> dict[str, str]:
         """Write the settings of the admin commands, migrate; return the service's environment.
 
@@ -194,6 +212,7 @@ class Stack:
             "AUTH_CORS_ORIGINS": " ".join(origins),
             # Our own load balancer, which says who it was that asked.
             "AUTH_TRUSTED_PROXIES": "127.0.0.1",
+            **({"AUTH_SMTP_URL": self._smtp_url} if self._smtp_url else {}),
             **self.settings.auth,
         }
 

@@ -27,6 +27,11 @@ class State:
         return self._folder("logs")
 
     @property
+    def mailbox(self) -> Path:
+        """Where mails are kept that have no relay to go to."""
+        return self._folder("mailbox")
+
+    @property
     def key_sets(self) -> Path:
         """Where each replica keeps the issuer's keys it saw last."""
         return self._folder("jwks")

@@ -49,6 +49,7 @@ async def account_page(request: Request) -> Response:
         csrf_token=visitor.csrf_token,
         username=here.username,
         done=_DONE.get(done),
+        sends_mails=server.settings.smtp_url is not None,
         sessions=[_session(session, here, now, t) for session in alive],
         apps=[_app(app, now, t) for app in apps],
     )

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from auth_service import accounts, pages, redirect_uris, second_factor
 from auth_service.authentication_context import PASSWORD
-from auth_service.endpoints import browser, entrance, second_step, server_of
+from auth_service.endpoints import browser, entrance, password_reset, second_step, server_of
 from auth_service.endpoints.address import address_of
 from auth_service.endpoints.browser import Browser, PageRoute
 from auth_service.parameters import Parameters
@@ -115,7 +115,8 @@ async def _page(
 ) -> Response:
     """Show one of the two forms, anew with what is wrong with it."""
     values, ui_locales, sources = await entrance.context(request, parameters)
-    closed = server_of(request).settings.registration == "closed"
+    settings = server_of(request).settings
+    closed, sends_mails = settings.registration == "closed", settings.smtp_url is not None
     response = pages.render(
         request,
         template,
@@ -126,6 +127,7 @@ async def _page(
         problem=None if error is None else _problem(template, error),
         csrf_token=visitor.csrf_token,
         login_url=entrance.url(request, "login", parameters),
+        forgot_url=settings.issuer + password_reset.FORGOT if sends_mails else None,
         register_url=None if closed else entrance.url(request, "register", parameters),
         **values,
     )

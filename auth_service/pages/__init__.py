@@ -61,7 +61,12 @@ def render(
 
 def texts(request: Request) -> Texts:
     """Return what the pages say, in the language that the browser prefers."""
-    return LANGUAGES[language(None, request.headers.get("accept-language"))]
+    return LANGUAGES[language_of(request)]
+
+
+def language_of(request: Request) -> str:
+    """Return the language that the browser prefers, of those that we speak."""
+    return language(None, request.headers.get("accept-language"))
 
 
 def form_post(request: Request, action: str, parameters: Mapping[str, str]) -> Response:

@@ -63,6 +63,26 @@ async def find_by_sub(db: Database, sub: uuid.UUID) -> User | None:
     return None if row is None else _user(row)
 
 
+async def find_by_verified_email(db: Database, email: str) -> list[User]:
+    """Return the users who have verified this address, whatever its case; not the disabled."""
+    rows = await db.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM users
+        WHERE lower(email) = lower($1) AND email_verified AND disabled_at IS NULL
+        ORDER BY username LIMIT 5
+        """,  # noqa: S608
+        email,
+    )
+    return [_user(row) for row in rows]
+
+
+async def set_verified_email(db: Database, sub: uuid.UUID, email: str) -> None:
+    """Store an address that the user has shown to be his."""
+    await db.execute(
+        "UPDATE users SET email = $2, email_verified = true WHERE sub = $1", sub, email
+    )
+
+
 async def list_all(db: Database, *, after: str = "", most: int | None = None) -> list[User]:
     """Return users by name: those `after` one, `most` at most; without either, all."""
     rows = await db.fetch(

@@ -50,6 +50,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
         pytest.param("AUTH_ACCESS_TOKEN_LIFETIME", "0", id="no lifetime"),
         pytest.param("AUTH_ACCESS_TOKEN_LIFETIME", "86400", id="long lifetime"),
         pytest.param("AUTH_REGISTRATION", "maybe", id="registration"),
+        pytest.param("AUTH_LOG_IN_ATTEMPTS", "1", id="no free attempt"),
         pytest.param("AUTH_PASSWORD_PARALLELISM", "16", id="more lanes than memory"),
         pytest.param("AUTH_DATABASE_URI", "x", id="unknown name"),
     ],

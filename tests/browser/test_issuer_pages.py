@@ -240,6 +240,65 @@ async def test_the_pages_of_the_second_factor_can_be_used_and_fit(
     assert traffic.complaints == []
 
 
+async def follow_newest_link(page: Page, system: Stack, email: str, path: str) -> None:
+    """Wait for the mail in the mailbox of the stack, and click on its link."""
+    link = page.locator(f'article:has-text("{email}") a[href*="{path}"]').first
+    for _ in range(100):
+        await page.goto(system.mailbox_url)
+        if await link.count():
+            break
+        await page.wait_for_timeout(200)
+    await link.click()
+
+
+async def verify_address(page: Page, system: Stack, person: tuple[str, str], show: Show) -> str:
+    email = f"{person[0]}@example.org"
+    await page.goto(f"{system.auth_url}/account/email")
+    await page.fill("#username", person[0])
+    await page.fill("#password", person[1])
+    await page.click("button.primary")
+    await page.fill("#email", email)
+    await show(page, "email")
+    await page.fill("#password", person[1])
+    await page.click("button.primary")
+    await show(page, "mail-sent")
+    await follow_newest_link(page, system, email, "/email/verify")
+    await show(page, "verify-email")
+    await page.click("button.primary")
+    await show(page, "email-verified")
+    return email
+
+
+async def test_the_pages_about_mails_can_be_used_and_fit(
+    look: BrowserContext, system: Stack, person: tuple[str, str], show: Show
+) -> None:
+    page = await look.new_page()
+    traffic = Traffic()
+    traffic.watch(page)
+    email = await verify_address(page, system, person, show)
+    await page.context.clear_cookies()
+    await page.goto(f"{system.auth_url}/login?next=/account")
+    await page.locator('a[href$="/password/forgot"]').click()
+    await page.fill("#email", email)
+    await show(page, "forgot-password")
+    await page.click("button.primary")
+    await page.locator("h1").wait_for()
+    await page.goto(system.mailbox_url)
+    await show(page, "mailbox")
+    await follow_newest_link(page, system, email, "/password/reset")
+    await show(page, "reset-password")
+    new_password = secrets.token_urlsafe(15)
+    await page.fill("#new", new_password)
+    await page.click("button.primary")
+    await show(page, "password-is-reset")
+    await page.locator(".aside a").click()
+    await page.fill("#username", person[0])
+    await page.fill("#password", new_password)
+    await page.click("button.primary")
+    await page.locator("#sessions").wait_for()
+    assert traffic.complaints == []
+
+
 async def test_the_way_in_works_by_keyboard_alone_and_without_scripts(
     chromium: Browser, system: Stack, person: tuple[str, str]
 ) -> None:
