@@ -22,6 +22,7 @@ AT_A_TIME: Final = 8  # fetches
 
 _LOG = logging.getLogger(__name__)
 _MAX_AGE: Final = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,10})", re.IGNORECASE)
+_NOT_KEPT: Final = re.compile(r"(?:^|[,\s])no-(?:store|cache)\b", re.IGNORECASE)
 
 T = TypeVar("T")
 
@@ -87,8 +88,14 @@ class DocumentCache(Generic[T]):
             known = self._known.get(url)
         if isinstance(known, Fresh):
             return known
-        if known is None or isinstance(known.error, Unreachable):
-            raise TemporarilyUnavailable("the client's site does not answer", reason=f"{url!r:.99}")
+        if known is None:
+            raise TemporarilyUnavailable(reason="there were newer documents to keep")
+        if isinstance(known.error, Unreachable):
+            wait = max(1, math.ceil(known.usable_until - self._now()))
+            reason = f"{url!r:.99}"
+            raise TemporarilyUnavailable(
+                "the client's site does not answer", reason=reason, retry_after=wait
+            )
         raise type(known.error)(str(known.error))
 
     async def close(self) -> None:
@@ -134,4 +141,6 @@ def _life(cache_control: str) -> float:
     """Return for how long a document may be used, in seconds (RFC 9111 §5.2), within our bounds."""
     max_age = _MAX_AGE.search(cache_control)
     life = float(max_age[1]) if max_age else DEFAULT_LIFE
+    if _NOT_KEPT.search(cache_control):
+        life = SHORTEST_LIFE
     return min(max(life, SHORTEST_LIFE), LONGEST_LIFE)

@@ -4,12 +4,14 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 
 from auth_service.settings import Settings
 from auth_service.store import clients
 from auth_service.store.clients import Client
 from shared.jws import SigningKey
+from tests.auth_service.browser_flow.person import Person
 from tests.auth_service.clients.assertion import Signer
 from tests.resource_service.issuer import JwksServer
 
@@ -69,3 +71,19 @@ async def app(issuer: Any, signing_key: SigningKey, site: JwksServer) -> Any:
         )
         assert await clients.add(issuer.server.db, client)
     return issuer
+
+
+@pytest.fixture
+async def open_issuer(start: Any, register: Any) -> AsyncIterator[Any]:
+    async with start(client_registration="open", client_registration_limit=60) as issuer:
+        await register(issuer.server)
+        yield issuer
+
+
+@pytest.fixture
+async def person(open_issuer: Any) -> Any:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(open_issuer.app, raise_app_exceptions=False),
+        base_url=open_issuer.server.settings.issuer,
+    ) as http:
+        yield Person(http)
