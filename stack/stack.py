@@ -182,10 +182,11 @@ class Stack:
 
         The address of the database's owner is for the commands, not for the service.
         """
-        settings, owner_url = self._auth_settings(), self.databases.auth_owner_url
+        trying_out = {name: os.environ.get(name, value) for name, value in _FOR_TRYING_OUT.items()}
+        settings, owner_url = trying_out | self._auth_settings(), self.databases.auth_owner_url
         owner = {} if owner_url is None else {"AUTH_MIGRATION_DATABASE_URL": owner_url}
         self.state.write_variables("auth.env", settings | owner)
-        environment = {**_FOR_TRYING_OUT} | _environment("AUTH_") | settings
+        environment = _environment("AUTH_") | settings
         environment.pop("AUTH_MIGRATION_DATABASE_URL", None)
         if owner:
             await run_admin_command(environment | owner, ["migrate"])
