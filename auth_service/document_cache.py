@@ -18,7 +18,7 @@ DEFAULT_LIFE: Final = 300.0  # without a Cache-Control: max-age
 COOLDOWN: Final = 30.0  # between two fetches of one address, if the first failed or was forced
 
 ENTRIES: Final = 500
-AT_A_TIME: Final = 8  # fetches
+AT_A_TIME: Final = 16  # fetches, each over within `safe_fetch.TIMEOUT`
 
 _LOG = logging.getLogger(__name__)
 _MAX_AGE: Final = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,10})", re.IGNORECASE)

@@ -19,7 +19,7 @@ import httpx
 TIMEOUT: Final = 3.0  # seconds, from asking the resolver to the last octet
 _CONNECT_WITHIN: Final = 1.0  # seconds, for each address
 _ADDRESSES: Final = 3  # of one host, tried in turn
-_RESOLVERS: Final = 8  # look-ups at a time: a slow one must not hold up other threads' work
+_RESOLVERS: Final = 16  # look-ups at a time: a slow one must not hold up other threads' work
 _VISIBLE: Final = re.compile(r"[!-~]{1,2000}")
 # Not private by Python's tables, and yet no hosts of the public internet, or a way to others that
 # are not (RFC 6890, 3056, 4380, 6052, 8215).

@@ -92,7 +92,10 @@ async def open_server(
     await db
     lookups = Lookups(db)
     fetch = SafeFetch(loopback=settings.fetch_from_loopback)
-    client_keys, documents = _client_keys(fetch, now), _client_documents(fetch, now)
+    # Of their own, since any stranger may name an address: names that take long to resolve hold
+    # up other documents, and nothing else.
+    for_strangers = SafeFetch(loopback=settings.fetch_from_loopback)
+    client_keys, documents = _client_keys(fetch, now), _client_documents(for_strangers, now)
     try:
         yield AuthorizationServer(
             settings=settings,
@@ -122,6 +125,7 @@ async def open_server(
         await client_keys.close()
         await documents.close()
         await fetch.close()
+        await for_strangers.close()
         try:
             async with asyncio.timeout(_CLOSE_WITHIN):
                 await lookups.close()
