@@ -32,10 +32,24 @@ async function authorize(config, build) {
   })
 }
 
-const config = await client.discovery(
-  new URL(given.issuer), given.client_id, {}, await authentication(),
-  { algorithm: given.discovery },
-)
+async function configuration() {
+  const options = { algorithm: given.discovery }
+  const issuer = new URL(given.issuer)
+  if (given.client_id !== undefined) {
+    return client.discovery(issuer, given.client_id, {}, await authentication(), options)
+  }
+  return client.dynamicClientRegistration(issuer, {
+    client_name: 'openid-client, registered by itself',
+    redirect_uris: [REDIRECT_URI],
+    grant_types: [
+      'authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code',
+    ],
+    scope: given.scope,
+    token_endpoint_auth_method: 'client_secret_post', // what it does then; Basic is the default
+  }, undefined, options)
+}
+
+const config = await configuration()
 assert.equal(config.serverMetadata().issuer, given.issuer)
 assert.equal(config.serverMetadata().supportsPKCE(), true)
 
@@ -57,7 +71,10 @@ await assert.rejects(client.refreshTokenGrant(config, refreshed.refresh_token), 
 const pushed = await authorize(config, client.buildAuthorizationUrlWithPAR)
 assert.equal(pushed.claims().sub, sub)
 
-const own = await client.clientCredentialsGrant(config, { scope: 'notes:read' })
+// Not for clients that register themselves.
+const own = given.client_id === undefined
+  ? undefined
+  : await client.clientCredentialsGrant(config, { scope: 'notes:read' })
 
 const device = await client.initiateDeviceAuthorization(config, { scope: given.scope })
 const polled = client.pollDeviceAuthorizationGrant(config, device)
@@ -66,11 +83,12 @@ const onDevice = await polled
 assert.equal(onDevice.claims().sub, sub)
 
 finish({
+  client_id: config.clientMetadata().client_id,
   userinfo,
   before,
   after,
   access_token: pushed.access_token,
-  own: own.access_token,
+  own: own?.access_token,
   device: onDevice.access_token,
   logout: client.buildEndSessionUrl(config, { id_token_hint: pushed.id_token }).href,
 })
