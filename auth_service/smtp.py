@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 PORTS: Final = {"smtp": 25, "starttls": 587, "smtps": 465}
-_TIMEOUT: Final = 10.0  # seconds for each step
+_TIMEOUT: Final = 5.0  # seconds for each step; a service that stops waits for it
 FAILURES: Final = (smtplib.SMTPException, OSError)  # of a relay, which may do better later
 
 

@@ -2,7 +2,13 @@
 
 from typing import Final
 
-from shared.errors import InsufficientScope, InvalidRequest, MissingToken, OAuthError
+from shared.errors import (
+    InsufficientScope,
+    InsufficientUserAuthentication,
+    InvalidRequest,
+    MissingToken,
+    OAuthError,
+)
 
 _B64TOKEN: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 
@@ -46,6 +52,8 @@ def challenge(error: OAuthError, *, scope: frozenset[str] = frozenset(), **also:
             parameters["error_description"] = error.description
     if isinstance(error, InsufficientScope):
         scope = error.scope
+    if isinstance(error, InsufficientUserAuthentication):
+        parameters["acr_values"] = error.acr
     if scope:
         parameters["scope"] = " ".join(sorted(scope))
     parameters |= also

@@ -102,6 +102,20 @@ class InsufficientScope(OAuthError):
         self.scope = scope
 
 
+class InsufficientUserAuthentication(OAuthError):
+    """The user logged in by weaker means than this resource needs (RFC 9470 §3).
+
+    `acr` is the class of log-in that it needs, for the challenge.
+    """
+
+    error = "insufficient_user_authentication"
+    status_code = 401
+
+    def __init__(self, acr: str) -> None:
+        super().__init__("this needs a stronger log-in")
+        self.acr = acr
+
+
 class AccessDenied(OAuthError):
     """The server refuses, or what proves the caller's right is wrong (RFC 9110 §15.5.4)."""
 

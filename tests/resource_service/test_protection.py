@@ -286,3 +286,37 @@ async def test_the_lifespan_of_the_app_itself_goes_on_working(jwks: JwksServer) 
 def test_keys_are_not_fetched_in_clear_from_elsewhere(issuer: str) -> None:
     with pytest.raises(ValueError, match="must"):
         protect(FastAPI(), issuer=issuer, audience=AUDIENCE)
+
+
+@pytest.mark.parametrize("route_class", [APIRoute, ProtectedRoute])
+async def test_an_endpoint_may_need_a_stronger_log_in(
+    jwks: JwksServer, sign: Sign, route_class: type[APIRoute]
+) -> None:
+    app = FastAPI()
+    app.router.route_class = route_class
+    protect(app, issuer=ISSUER, audience=AUDIENCE, jwks_uri=jwks.url)
+
+    @app.get("/vault")
+    async def vault(
+        token: Annotated[AccessToken, Depends(requires("notes:read", acr="2"))],
+    ) -> str:
+        return token.sub
+
+    async with client(app) as http:
+
+        async def get(**claims: Any) -> httpx.Response:
+            return await http.get("/vault", headers={"authorization": f"Bearer {sign(**claims)}"})
+
+        for _ in range(2):  # the second time the token is known already
+            assert (await get(acr="2", jti="strong")).status_code == 200
+            for claims in ({"acr": "1"}, {"acr": "22"}, {}):
+                refused = await get(**claims, jti="weak")
+                assert refused.status_code == 401
+                assert refused.json()["error"] == "insufficient_user_authentication"
+                challenge = refused.headers["www-authenticate"]
+                assert 'error="insufficient_user_authentication"' in challenge
+                assert 'acr_values="2"' in challenge
+                assert 'scope="notes:read"' in challenge
+                assert refused.headers["cache-control"] == "no-store"
+        lacking = await get(acr="1", scope="notes:write")
+        assert (lacking.status_code, lacking.json()["error"]) == (403, "insufficient_scope")
