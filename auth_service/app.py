@@ -86,7 +86,9 @@ class AuthService(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Build the framework's layers, with ours around them."""
-        inner = CrossOrigin(super().build_middleware_stack(), self.state.policies)
+        inner = CrossOrigin(
+            super().build_middleware_stack(), self.state.policies, https=self.state.https
+        )
         path: str = self.state.path
         return UnderPath(inner, path, metadata.PATHS) if path else inner
 
@@ -118,6 +120,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
         lifespan=lifespan,
     )
     app.state.path = settings.path
+    app.state.https = settings.issuer.startswith("https:")
     app.state.policies = _policies(settings.cors_origins)
     for endpoint in (
         *(token, revocation, introspection, par, authorize, userinfo, logout),

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 Headers = list[tuple[bytes, bytes]]
 
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+_ONLY_HTTPS: Final = (b"strict-transport-security", b"max-age=31536000")  # a year (RFC 6797)
 _ALLOWED_HEADERS: Final = b"Authorization, Content-Type, MCP-Protocol-Version, X-Requested-With"
 _MAX_AGE: Final = b"600"  # seconds that a browser may remember a preflight
 
@@ -45,9 +46,13 @@ class Policy:
 class CrossOrigin:
     """ASGI middleware: answers preflights, and adds to every answer what browsers must know."""
 
-    def __init__(self, app: ASGIApp, policies: Mapping[str, Policy]) -> None:
-        """Take policies by path; one that ends in a slash is for all that lies just below it."""
+    def __init__(self, app: ASGIApp, policies: Mapping[str, Policy], *, https: bool) -> None:
+        """Take policies by path; one that ends in a slash is for all that lies just below it.
+
+        `https`: browsers are told to come by no other way.
+        """
         self._app = app
+        self._everywhere = [_NOSNIFF, _ONLY_HTTPS] if https else [_NOSNIFF]
         self._policies = policies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,7 +60,7 @@ class CrossOrigin:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        added = [_NOSNIFF]
+        added = [*self._everywhere]
         path = scope["path"]
         policy = self._policies.get(path) or self._policies.get(path[: path.rfind("/") + 1])
         if policy is not None:

@@ -55,7 +55,7 @@ def render(
         t=LANGUAGES[tag], language=tag, issuer=issuer, style=issuer + STYLE_PATH, **values
     )
     actions = " ".join(("'self'", *form_action))
-    fixed = _headers(issuer, f"form-action {actions}") | {"content-language": tag}
+    fixed = _headers(f"form-action {actions}") | {"content-language": tag}
     return HTMLResponse(html, status_code, fixed | dict(headers or {}))
 
 
@@ -86,7 +86,7 @@ def form_post(request: Request, action: str, parameters: Mapping[str, str]) -> R
         parameters=parameters,
         script=_SUBMIT,
     )
-    return HTMLResponse(html, 200, _headers(issuer, f"script-src 'sha256-{_SUBMIT_HASH}'"))
+    return HTMLResponse(html, 200, _headers(f"script-src 'sha256-{_SUBMIT_HASH}'"))
 
 
 @router.get(STYLE_PATH)
@@ -96,17 +96,14 @@ async def style() -> Response:
     return Response(_STYLE, 200, headers, "text/css")
 
 
-def _headers(issuer: str, directive: str) -> dict[str, str]:
+def _headers(directive: str) -> dict[str, str]:
     policy = (
         f"default-src 'none'; style-src 'self'; {directive}; base-uri 'none'; "
         "frame-ancestors 'none'"
     )
-    headers = {
+    return {
         "content-security-policy": policy,
         "x-frame-options": "DENY",  # for browsers that do not know frame-ancestors
         "referrer-policy": "no-referrer",
         "cache-control": "no-store",
     }
-    if issuer.startswith("https:"):
-        headers["strict-transport-security"] = "max-age=31536000"  # a year (RFC 6797)
-    return headers

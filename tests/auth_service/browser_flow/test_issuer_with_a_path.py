@@ -76,6 +76,15 @@ async def test_every_address_in_the_metadata_answers(issuer: Issuer) -> None:
             assert response.status_code in {200, 400, 401, 405}, name
 
 
+@pytest.mark.parametrize("path", ["/tenant/token", "/tenant/.well-known/jwks.json", "/nothing"])
+async def test_browsers_are_told_to_come_by_https_only(issuer: Issuer, path: str) -> None:
+    for method in ("GET", "OPTIONS"):
+        response = await issuer.http.request(
+            method, path, headers={"access-control-request-method": "POST"}
+        )
+        assert response.headers.get_list("strict-transport-security") == ["max-age=31536000"]
+
+
 async def test_a_proxy_may_take_the_path_off(issuer: Issuer) -> None:
     for path in ("/.well-known/openid-configuration", "/.well-known/jwks.json", "/health/ready"):
         assert (await issuer.http.get(path)).status_code == 200
