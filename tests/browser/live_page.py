@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from playwright.async_api import Locator, Page
+from playwright.async_api import Locator, Page, expect
 
 Half = Literal["left", "right"]
 
@@ -30,8 +30,12 @@ class LivePage:
         return self.page.locator(".side").nth(0 if half == "left" else 1)
 
     async def choose(self, half: Half, scheme: str) -> None:
-        await self.half(half).get_by_label("Scheme").select_option(scheme)
+        await self.try_to_choose(half, scheme)
         await self.said(f"{half.capitalize()}: ", "is ready.")
+
+    async def try_to_choose(self, half: Half, scheme: str) -> None:
+        async with self.page.expect_response("**/act", timeout=60_000):
+            await self.half(half).get_by_label("Scheme").select_option(scheme)
         await self.settled()
 
     async def log_in(self) -> None:
@@ -53,7 +57,11 @@ class LivePage:
 
     async def fire(self) -> tuple[str, str]:
         """Fire 20 at both; return what is said of each side when all have been answered."""
+        left = self.half("left")
+        before = await left.get_attribute("data-volley")
         await self.press("Fire 20")
+        if before is not None:  # what is said of the last one is not the answer
+            await expect(left).not_to_have_attribute("data-volley", before, timeout=60_000)
         return await self.outcome("left"), await self.outcome("right")
 
     async def outcome(self, half: Half) -> str:
@@ -62,7 +70,9 @@ class LivePage:
         return (await outcome.inner_text()).replace("\u00a0", " ")
 
     async def break_(self, what: str, box: str, half: Half = "left") -> None:
-        await self.half(half).get_by_role("button", name=f"{what} {box}", exact=True).click()
+        # The answer comes when it is done, not before.
+        async with self.page.expect_response("**/act", timeout=60_000):
+            await self.half(half).get_by_role("button", name=f"{what} {box}", exact=True).click()
         await self.settled()
 
     async def counter(self, half: Half, name: str) -> float:

@@ -57,8 +57,8 @@ export class Side {
     }
     if (!own.counters.requests && !this.waiting) {
       this.answers = []; // a new log-in: what was answered before counts no more
-      this.#landed();
     }
+    this.#landed(); // in the language of now
     this.#choose(state.schemes, own.scheme, other.scheme);
     this.root.querySelector(".scheme-name").textContent = schemeName(own.scheme ?? "");
     this.root.querySelector(".how").textContent = schemeHow(own.scheme ?? "");
@@ -130,6 +130,7 @@ export class Side {
     if (count > 1) {
       this.answers = [];
       this.waiting = true;
+      this.root.dataset.volley = volley;
       this.#landed();
       this.#outcome();
     }
@@ -164,6 +165,7 @@ export class Side {
   #outcome() {
     const place = this.root.querySelector(".outcome");
     const n = this.answers.length;
+    place.setAttribute("aria-busy", String(this.waiting || (n > 0 && n < KEPT))); // read out once
     if (!n) {
       const idle = this.own?.logged_in ? "ready" : "notYet";
       place.textContent = t(this.waiting ? "waiting" : idle);
