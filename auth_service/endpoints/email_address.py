@@ -9,7 +9,7 @@ from auth_service.endpoints import browser, server_of
 from auth_service.endpoints.browser import Browser, PageRoute, StaleRequest
 from auth_service.endpoints.password_reset import check_offered
 from auth_service.parameters import Parameters
-from auth_service.store import users
+from auth_service.store import mail_tokens, users
 from auth_service.store.mails import Kind
 from auth_service.store.sessions import Session
 from shared.errors import (
@@ -59,10 +59,16 @@ async def give_email(request: Request) -> Response:
 
 @router.get(VERIFY)
 async def verify_page(request: Request) -> Response:
-    """Ask for a click: programs that look into mails open every link in them."""
+    """Say for which account, and ask for a click: programs that read mails open every link."""
+    server = server_of(request)
     token = Parameters.parse(request.scope["query_string"]).get("token", "")
+    since = server.time() - mails.LIFETIMES[Kind.VERIFY]
+    username = await mail_tokens.find(server.db, mails.sha256(token), Kind.VERIFY, since)
+    if username is None:
+        raise StaleRequest("the link has been used, or is too old")
     visitor = await browser.of(request)
-    response = pages.render(request, "verify_email", csrf_token=visitor.csrf_token, token=token)
+    values = {"csrf_token": visitor.csrf_token, "token": token, "username": username}
+    response = pages.render(request, "verify_email", **values)  # type: ignore[arg-type]
     return browser.with_cookie(request, response, visitor.cookie) if visitor.is_new else response
 
 
