@@ -39,7 +39,8 @@ def named(findings: tuple[Finding, ...]) -> set[tuple[str, str]]:
 
 
 async def test_every_line_that_is_shown_is_one_that_is_printed(pair: Pair) -> None:
-    token = pair.sign(auth_time=1, acr="1", amr=["pwd"], sid="s")
+    status = {"status_list": {"idx": 7, "uri": f"{pair.issuer}/status-lists/0"}}
+    token = pair.sign(auth_time=1, acr="1", amr=["pwd"], sid="s", status=status)
     async with observed_key_set(f"{pair.issuer}/keys") as observed:
         explanation = await explain(
             token, observed.keys, pair.issuer, pair.resource, now=time.time()
