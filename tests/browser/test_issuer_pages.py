@@ -112,7 +112,7 @@ async def test_every_page_can_be_used_and_fits(
     traffic.watch(page)
     await page.goto(authorize_url(system))
     await show(page, "login")
-    await page.locator(".aside a").click()
+    await page.locator('a[href*="/register?"]').click()
     await show(page, "register")
     await page.locator(".aside a").click()
     await page.fill("#username", person[0])
