@@ -82,7 +82,7 @@ Revoked: TypeAlias = Callable[[int], bool | None]
 
 # What was presented, the verified token in it, the key that signed it, from when until when it is
 # good by our clock, and where to ask for its status.
-_Verified: TypeAlias = tuple[bytes, AccessToken, jws.VerificationKey, float, float, Revoked, int]
+_Verified: TypeAlias = tuple[bytes, AccessToken, jws.VerificationKey, int, int, Revoked, int]
 # To look up by the end of the signature, which is as good as random, spares hashing all of it.
 _END: Final = -32
 
@@ -181,7 +181,8 @@ class AccessTokenVerifier:
             octets = token.encode("ascii")
         except ValueError as error:
             raise InvalidToken(Refusal.MALFORMED, reason=str(error)) from error
-        return self.recall(octets) or await self.verify_anew(octets, octets)
+        known = self.recall(octets) if self._verified else None
+        return known or await self.verify_anew(octets, octets)
 
     def recall(self, presented: bytes) -> AccessToken | None:
         """Return the claims of a token that was verified before and is good now; never waits.
@@ -225,15 +226,12 @@ class AccessTokenVerifier:
         except (ValueError, RecursionError) as error:
             raise InvalidToken(Refusal.MALFORMED_CLAIMS, reason=str(error)) from error
         begins, ends = self._check_claims(access_token)
-        revoked: Revoked = _not_to_be_checked
-        idx = 0
-        if self._statuses is not None and access_token.status is not None:
-            reference = access_token.status.status_list
-            revoked, idx = await self._check_status(self._statuses, reference), reference.idx
+        revoked = self._status_at_hand(access_token) or await self._look_up_status(access_token)
+        idx = 0 if access_token.status is None else access_token.status.status_list.idx
         self._keep(header, (presented, access_token, key, begins, ends, revoked, idx))
         return access_token
 
-    def _check_claims(self, claims: AccessToken) -> tuple[float, float]:
+    def _check_claims(self, claims: AccessToken) -> tuple[int, int]:
         """Return from when until when the token is good; all but the status is checked."""
         if claims.iss != self._issuer:
             raise InvalidToken(Refusal.OTHER_ISSUER, reason=f"iss {claims.iss!r:.99}")
@@ -244,20 +242,30 @@ class AccessTokenVerifier:
             raise InvalidToken(Refusal.OTHER_AUDIENCE, reason=f"aud {audience!r:.99}")
         if claims.cnf is not None:
             raise InvalidToken(Refusal.BOUND_TO_A_KEY, reason="cnf")
-        begins = float(max(claims.iat, claims.nbf or 0) - self._leeway)
-        ends = float(claims.exp + self._leeway)
+        begins = claims.iat - self._leeway
+        if claims.nbf is not None and claims.nbf > claims.iat:
+            begins = claims.nbf - self._leeway
+        ends = claims.exp + self._leeway
         if not begins <= (now := self._now()) < ends:
             raise _out_of_date(claims, now, self._leeway)
         return begins, ends
 
-    async def _check_status(self, statuses: Statuses, reference: Reference) -> Revoked:
+    def _status_at_hand(self, access_token: AccessToken) -> Revoked | None:
+        """Return what tells when the token is revoked, if it says now that it is not."""
+        if self._statuses is None or access_token.status is None:
+            return _not_to_be_checked
+        reference = access_token.status.status_list
+        revoked = self._statuses.at_hand(reference.uri)
+        return revoked if revoked is not None and revoked(reference.idx) is False else None
+
+    async def _look_up_status(self, access_token: AccessToken) -> Revoked:
         """Refuse a token that is revoked; return what will tell when it is."""
-        revoked = statuses.at_hand(reference.uri)
-        if revoked is not None and revoked(reference.idx) is False:
-            return revoked
-        if await statuses.look_up(reference):
+        assert self._statuses is not None  # noqa: S101 - else it was at hand
+        assert access_token.status is not None  # noqa: S101
+        reference = access_token.status.status_list
+        if await self._statuses.look_up(reference):
             raise InvalidToken(Refusal.REVOKED)
-        return statuses.at_hand(reference.uri) or _not_known
+        return self._statuses.at_hand(reference.uri) or _not_known
 
     def _keep(self, header: bytes, verified: _Verified) -> None:
         if header not in self._kids:
