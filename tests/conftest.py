@@ -37,6 +37,17 @@ QUICK = {
 }
 
 
+# Here, tests mostly wait for processes; they begin first, so that no worker is left alone with
+# them at the end.
+_SLOW = ("lab", "system", "browser", "stack")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow folders first; the order within them stays."""
+    tests = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(tests).parts[0] not in _SLOW)
+
+
 @pytest.fixture(scope="session")
 def state_folder() -> Iterator[Path]:
     """A state folder for the whole session, where an unprivileged server can get at it."""
