@@ -1,15 +1,13 @@
 """The resource service with one change: /whoami answers anybody, without a token.
 
 The unprotected twin of the real one, in a process of its own: same routes, same place in the
-router, same answer; all that it lacks is `requires()`.
+router, same answer, served by the same command; all that it lacks is `requires()`.
 """
 
-import uvicorn
 from fastapi import Request
 
-from resource_service.app import create_app
+from resource_service.__main__ import cli
 from resource_service.endpoints.whoami import WhoAmI, router
-from resource_service.settings import Settings
 
 
 @router.get("/whoami")
@@ -28,21 +26,6 @@ async def twin(request: Request) -> WhoAmI:
     )
 
 
-def main() -> None:
-    """Serve it, with the settings of a resource service."""
-    settings = Settings.load()
-    router.routes[:] = router.routes[-1:]
-    app = create_app(settings)
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-    )
-
-
 if __name__ == "__main__":
-    main()
+    router.routes[:] = router.routes[-1:]
+    cli()

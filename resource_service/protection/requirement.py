@@ -41,7 +41,7 @@ class Requirement:
     def __init__(self, scope: frozenset[str], acr: str | None = None) -> None:
         self.scope = scope
         self.acr = acr
-        self._admits_any = not scope and acr is None
+        self.admits_any = not scope and acr is None
         self.security = security(scope)
         keyword = inspect.Parameter.KEYWORD_ONLY
         # FastAPI reads from this what to hand to `__call__`, and what to show in OpenAPI.
@@ -57,32 +57,26 @@ class Requirement:
 
     async def __call__(self, request: Request, **_documented: None) -> AccessToken:
         """Admit the request; this is how FastAPI calls it as a dependency."""
-        return self.recall(request.scope) or await self.admit(request.scope)
-
-    def recall(self, scope: Scope) -> AccessToken | None:
-        """Return the caller's token if that is known already; raises as `admit` does."""
-        # As an item: as an attribute it costs ten times as much, in every request.
-        protection: Protection = scope["app"].state["protection"]
-        token = protection.authenticator.recall(scope)
-        if token is not None and not self._admits_any:
-            self._check(token, scope)
-        return token
+        return await self.admit(request.scope)
 
     async def admit(self, scope: Scope) -> AccessToken:
         """Return the caller's token; raises what the authenticator raises, or
         `InsufficientScope` with every scope that is needed (RFC 6750 §3.1), or
         `InsufficientUserAuthentication` with the `acr` that is (RFC 9470 §3).
         """
-        protection: Protection = scope["app"].state["protection"]
+        authenticator = scope["app"].state.protection.authenticator
         try:
-            token = await protection.authenticator.authenticate(scope)
+            token: AccessToken = authenticator.recall(scope) or await authenticator.authenticate(
+                scope
+            )
         except OAuthError:
             scope[_REQUIRED] = self.scope
             raise
-        self._check(token, scope)
+        self.check(token, scope)
         return token
 
-    def _check(self, token: AccessToken, scope: Scope) -> None:
+    def check(self, token: AccessToken, scope: Scope) -> None:
+        """Raise as `admit` does if a good token is not enough."""
         if not self.scope <= token.scope:
             scope[_REQUIRED] = self.scope
             raise InsufficientScope(self.scope)

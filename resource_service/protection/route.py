@@ -44,11 +44,19 @@ class ProtectedRoute(APIRoute):
         handler = super().get_route_handler()
         if self._requirement is None:
             return handler
-        recall, admit = self._requirement.recall, self._requirement.admit
+        admit, check = self._requirement.admit, self._requirement.check
+        admits_any = self._requirement.admits_any
 
         async def verify_then_handle(request: Request) -> Response:
             scope = request.scope
-            scope[_VERIFIED] = recall(scope) or await admit(scope)
+            # A token that is known is admitted here: each call costs every request 1 %. For the
+            # same reason the state is asked for an item, not for an attribute.
+            token = scope["app"].state["protection"].authenticator.recall(scope)
+            if token is None:
+                token = await admit(scope)
+            elif not admits_any:
+                check(token, scope)
+            scope[_VERIFIED] = token
             return await handler(request)
 
         return verify_then_handle
