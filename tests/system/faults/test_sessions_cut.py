@@ -21,8 +21,8 @@ from tests.system.faults.pair import PASSWORD, Pair, tokens_in
 from tests.system.faults.sessions_cut import Blow, CuttingProxy, Moment, cutting_proxy
 from tests.system.faults.waiting import until
 
-# What an issuer asks every second.
-UPKEEP = ("FROM signing_keys", "UPDATE logout_deliveries")
+# What an issuer does every second, and removes every minute.
+UPKEEP = ("FROM signing_keys", "UPDATE logout_deliveries", "UPDATE mails", "DELETE FROM")
 MOST = 60  # statements of one flow
 NEW_PASSWORD = "eight red pears"
 
