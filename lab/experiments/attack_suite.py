@@ -4,7 +4,6 @@ The suite and the naive verifier are those of `tests/attacks`; there is no secon
 """
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +11,9 @@ from lab.experiments import Experiment, Json
 from lab.laboratory import Laboratory
 from shared.access_token import AccessTokenVerifier
 from shared.errors import InvalidToken
-from tests.attacks.attack import EVIL
 from tests.attacks.flaws import Flaw, Refused
 from tests.attacks.naive import NaiveVerifier
-from tests.attacks.naive_signature import NaiveSignature
+from tests.attacks.naive_maker import naive_maker
 from tests.attacks.table import ATTACKS
 from tests.attacks.world import AUDIENCE, ISSUER, Keys, World, the_world
 
@@ -39,7 +37,7 @@ async def run(lab: Laboratory) -> Json:
     """Forge every token once and show it to all verifiers."""
     world = the_world()
     with tempfile.TemporaryDirectory() as folder:
-        make = _maker(world, Path(folder))
+        make = naive_maker(world, Path(folder))
         forged = {}
         for number, attack in enumerate(ATTACKS):
             if number % 20 == 0:
@@ -60,27 +58,6 @@ async def run(lab: Laboratory) -> Json:
     outcomes["ours"] = {name: await _ours(world, token) for name, token in forged.items()}
     flaws = {flaw.name: sum(flaw in attack.flaw for attack in ATTACKS) for flaw in Flaw}
     return {"attacks": len(ATTACKS), "outcomes": outcomes, "flaws": flaws}
-
-
-def _maker(world: World, folder: Path) -> Callable[[Flaw], NaiveVerifier]:
-    def make(flaws: Flaw) -> NaiveVerifier:
-        signature = NaiveSignature(
-            flaws,
-            jwks=[world.issuer.jwk],
-            old_jwks=[world.retired.jwk],
-            internet={EVIL: [world.attacker.jwk]},
-            folder=folder,
-        )
-        return NaiveVerifier(
-            flaws,
-            signature=signature,
-            decryption_key=world.resource.private,
-            issuer=ISSUER,
-            audience=AUDIENCE,
-            now=world.now,
-        )
-
-    return make
 
 
 def _outcome(verifier: NaiveVerifier, token: str) -> str:

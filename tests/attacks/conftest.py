@@ -1,14 +1,10 @@
 """The verifier under attack, and the naive one that shows what each attack can do."""
 
-from pathlib import Path
-
 import pytest
 
 from shared.access_token import AccessTokenVerifier
-from tests.attacks.attack import EVIL
-from tests.attacks.flaws import Flaw
-from tests.attacks.naive import Naive, NaiveVerifier
-from tests.attacks.naive_signature import NaiveSignature
+from tests.attacks.naive import Naive
+from tests.attacks.naive_maker import naive_maker
 from tests.attacks.world import AUDIENCE, ISSUER, Keys, World, the_world
 
 
@@ -31,23 +27,4 @@ def verifier(keys: Keys, world: World) -> AccessTokenVerifier:
 @pytest.fixture(scope="session")
 def naive(world: World, tmp_path_factory: pytest.TempPathFactory) -> Naive:
     """Make a naive verifier with these flaws."""
-    folder: Path = tmp_path_factory.mktemp("keys")
-
-    def make(flaws: Flaw) -> NaiveVerifier:
-        signature = NaiveSignature(
-            flaws,
-            jwks=[world.issuer.jwk],
-            old_jwks=[world.retired.jwk],
-            internet={EVIL: [world.attacker.jwk]},
-            folder=folder,
-        )
-        return NaiveVerifier(
-            flaws,
-            signature=signature,
-            decryption_key=world.resource.private,
-            issuer=ISSUER,
-            audience=AUDIENCE,
-            now=world.now,
-        )
-
-    return make
+    return naive_maker(world, tmp_path_factory.mktemp("keys"))
