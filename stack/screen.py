@@ -1,5 +1,7 @@
 """What a person sees when the stack is up: what is where, who may log in, what to try."""
 
+from pathlib import Path
+
 from rich.console import Console
 from rich.rule import Rule
 from rich.table import Table
@@ -28,13 +30,13 @@ def _places(stack: Stack) -> Table:
     table.add_row("auth service", stack.auth_url, f"{stack.auth_url}/docs")
     table.add_row("resource service", stack.api_url, f"{stack.api_url}/docs")
     for replica, port in zip(stack.replicas, stack.ports.replicas, strict=True):
-        table.add_row(f"  {replica.name}", f"http://127.0.0.1:{port}", str(replica.log))
+        table.add_row(f"  {replica.name}", f"http://127.0.0.1:{port}", _short(replica.log))
     if stack.mailbox_url:
         table.add_row("mailbox", stack.mailbox_url, "what the auth service mails stays here")
     postgres = stack.databases.postgres
     if postgres is not None:
         table.add_row("PostgreSQL", f"127.0.0.1:{postgres.port}", "embedded, two databases")
-    table.add_row("state", str(stack.state.path), "all data, keys and logs")
+    table.add_row("state", _short(stack.state.path), "all data, keys and logs")
     return table
 
 
@@ -60,7 +62,14 @@ def _next_steps(stack: Stack) -> Table:
     admin = scripts.replace("DEMO_ENV", "ADMIN_ENV").replace("demo.env", "auth.env")
     table.add_row(f"{admin}/admin users list", "the admin commands, on this stack")
     table.add_row("make demo", "sessions against tokens, in about a minute")
+    table.add_row("make live", "the same on a page: fire, kill, freeze, revoke")
     return table
+
+
+def _short(path: Path) -> str:
+    """Leave out the folder that the person is in."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _table(*columns: str) -> Table:
