@@ -21,7 +21,6 @@ from auth_service.store import (
     logout_deliveries,
     mail_tokens,
     refresh_token_families,
-    second_factors,
     users,
 )
 from auth_service.store.audit_log import Event
@@ -127,7 +126,7 @@ async def change_password(
     user = await verified_user(server, username, old_password, caller)
     if user is None:
         raise AccessDenied("wrong user name or password")
-    if not logged_in and await second_factors.is_on(server.db, user.sub):
+    if user.has_second_factor and not logged_in:
         raise AccessDenied("wrong user name or password", reason="there is a second factor")
     password_hash = await server.passwords.hash(new_password)
     async with server.db.acquire() as connection, connection.transaction():

@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,6 +22,7 @@ from auth_service.key_schedule import Ring
 from auth_service.settings import Settings
 from auth_service.store import Database, signing_keys
 from auth_service.store.signing_keys import StoredKey
+from shared.access_token import KeySet
 from shared.errors import TemporarilyUnavailable
 from shared.jws import SigningKey, VerificationKey
 
@@ -60,20 +61,17 @@ class _View:
 
     stored: Ring = ()
     signing: SigningKey | None = None
-    verification: dict[str, VerificationKey] = field(default_factory=dict)
     jwks: Jwks | None = None
     read_at: float = _NEVER
     complete_at: float = _NEVER
 
 
-class KeyRing:
+class KeyRing(KeySet):
     """The issuer's keys, read from the database.
 
     When that is down, or holds a key that we cannot decrypt, it goes on publishing what it has,
     for ever shorter times (`key_schedule.served_max_age`), and stops signing after
     `key_schedule.SIGNS_ON` seconds without the database: meanwhile the key may be retired.
-
-    Also the issuer's own `shared.access_token.KeySet`.
     """
 
     def __init__(
@@ -83,10 +81,10 @@ class KeyRing:
         now: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__(monotonic=monotonic)
         self._settings = settings
         self._key_encryption_key = key_encryption_key
         self._now = now
-        self._monotonic = monotonic
         self._view = _View()
         self._loaded: dict[str, _Loaded] = {}
         self.warning = ""  # what an operator must do, or empty
@@ -100,7 +98,7 @@ class KeyRing:
         view = self._view
         if view.signing is None:
             raise TemporarilyUnavailable(reason="no signing key at hand yet")
-        if self._monotonic() - view.read_at > key_schedule.SIGNS_ON:
+        if self.monotonic() - view.read_at > key_schedule.SIGNS_ON:
             raise TemporarilyUnavailable(
                 reason="the active key was not confirmed lately", retry_after=1
             )
@@ -126,7 +124,7 @@ class KeyRing:
     @property
     def jwks_max_age(self) -> int:
         """How long, in seconds, the JWKS may be kept that is served now."""
-        seen = self._monotonic() - self._view.complete_at
+        seen = self.monotonic() - self._view.complete_at
         return key_schedule.served_max_age(self._settings.jwks_max_age, seen)
 
     @property
@@ -134,21 +132,13 @@ class KeyRing:
         """Whether there is a key to sign with, and none that we should publish but cannot read."""
         return self._view.signing is not None and self._view.complete_at == self._view.read_at
 
-    def trusted(self, kid: str) -> VerificationKey | None:
-        """Return the key with this `kid` (see `shared.access_token.KeySet`)."""
-        return self._view.verification.get(kid)
-
-    async def key(self, kid: str) -> VerificationKey | None:
-        """Return the key with this `kid`; nothing more is to be had by waiting."""
-        return self.trusted(kid)
-
     async def reload(self, db: Database) -> None:
         """Read the ring anew.
 
         Raises `KeyEncryptionKeyRefused` if nothing could be read yet. Later, keys that cannot
         be decrypted become a `warning`, and those at hand stay in use.
         """
-        read_at = self._monotonic()
+        read_at = self.monotonic()
         stored = await signing_keys.ring(db, datetime.fromtimestamp(self._now(), UTC))
         if stored == self._view.stored and not self.warning:
             self._view = replace(self._view, read_at=read_at, complete_at=read_at)
@@ -200,10 +190,10 @@ class KeyRing:
         complete = len(self._loaded) == len(key_schedule.present(stored))
         active = key_schedule.in_state(stored, "active")
         signer = None if active is None else self._loaded.get(active.kid)
+        self.by_kid = {kid: key.verification for kid, key in self._loaded.items()}
         self._view = _View(
             stored=stored,
             signing=None if signer is None else signer.signing,
-            verification={kid: key.verification for kid, key in self._loaded.items()},
             jwks=_jwks([key.signing for key in self._loaded.values()]),
             read_at=read_at,
             complete_at=read_at if complete else self._view.complete_at,

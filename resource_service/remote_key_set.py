@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import httpx
 
 from resource_service.key_set_file import KeySetFile
+from shared.access_token import KeySet
 from shared.errors import TemporarilyUnavailable
 from shared.jwks import (
     MAXIMUM_OCTETS,
@@ -52,8 +53,8 @@ class Timer(Protocol):
         ...
 
 
-class RemoteKeySet:
-    """The verification keys behind a `jwks_uri`; a `shared.access_token.KeySet`.
+class RemoteKeySet(KeySet):
+    """The verification keys behind a `jwks_uri`.
 
     Fetches ahead of expiry by a timer, so requests do not wait. A `kid` that is not known
     forces a fetch, but at most one per `COOLDOWN`, whether it succeeds or fails: a flood of
@@ -80,7 +81,9 @@ class RemoteKeySet:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         """Take times in seconds; `now` never goes back, `jitter` is from 0 to 1."""
+        super().__init__(monotonic=now)
         self.fetches: Counter[str] = Counter()  # by outcome, since the start
+        self.usable_until = -math.inf
         self._http = http
         self._jwks_uri = jwks_uri
         self._file = file
@@ -89,9 +92,8 @@ class RemoteKeySet:
         self._now = now
         self._call_later = call_later
         self._jitter = jitter
-        self._keys: dict[str, VerificationKey] = {}
         self._jwks: dict[str, Jwk] = {}
-        self._fetched_at = self._forced_at = self._usable_until = -math.inf
+        self._fetched_at = self._forced_at = -math.inf
         self._refresh_at = self._next_at = -math.inf  # when it is due; when the timer fires
         self._failures = 0  # in a row
         self._fetch: asyncio.Task[None] | None = None
@@ -119,7 +121,7 @@ class RemoteKeySet:
     @property
     def usable(self) -> bool:
         """Whether there are keys, and not too old ones."""
-        return self._now() < self._usable_until
+        return self._now() < self.usable_until
 
     @property
     def age(self) -> float | None:
@@ -129,13 +131,7 @@ class RemoteKeySet:
     @property
     def kids(self) -> tuple[str, ...]:
         """The names of the keys at hand, be they usable or too old."""
-        return tuple(self._keys)
-
-    def trusted(self, kid: str) -> VerificationKey | None:
-        """Return the key if it is at hand and not too old. Called for every request."""
-        if self._now() < self._usable_until:
-            return self._keys.get(kid)
-        return None
+        return tuple(self.by_kid)
 
     async def key(self, kid: str) -> VerificationKey | None:
         """Return the key with this `kid`, or None if the issuer had none at most `COOLDOWN` ago.
@@ -154,7 +150,7 @@ class RemoteKeySet:
             raise TemporarilyUnavailable(
                 "the issuer's keys are out of reach", retry_after=self._retry_after()
             )
-        key = self._keys.get(kid)
+        key = self.by_kid.get(kid)
         if key is None and self._failures:
             raise TemporarilyUnavailable(
                 "the issuer cannot be asked for this key now",
@@ -197,7 +193,7 @@ class RemoteKeySet:
             self.fetches["ok"] += 1
             self._failures = 0
             self._fetched_at = self._now()
-            self._usable_until = self._fetched_at + USABLE
+            self.usable_until = self._fetched_at + USABLE
             self._refresh_at = self._fetched_at + life * REFRESH_AHEAD
             self._schedule(self._refresh_at)
             self._save()
@@ -230,8 +226,8 @@ class RemoteKeySet:
 
         Tokens that were verified before are remembered with their key object.
         """
-        self._keys = {
-            kid: self._keys[kid] if self._jwks.get(kid) == jwk else key
+        self.by_kid = {
+            kid: self.by_kid[kid] if self._jwks.get(kid) == jwk else key
             for kid, (jwk, key) in members.items()
         }
         self._jwks = {kid: jwk for kid, (jwk, _) in members.items()}
@@ -258,7 +254,7 @@ class RemoteKeySet:
         if loaded is not None and loaded.age < USABLE:
             self._replace(loaded.members)
             self._fetched_at = self._now() - loaded.age
-            self._usable_until = self._fetched_at + USABLE
+            self.usable_until = self._fetched_at + USABLE
 
     def _save(self) -> None:
         """Write the file in a thread; a disk that hangs must not stop the fetching."""

@@ -1,5 +1,6 @@
 """JWT access tokens as RFC 9068 profiles them: their claims and their verification."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -87,19 +88,31 @@ _Verified: TypeAlias = tuple[bytes, AccessToken, jws.VerificationKey, int, int, 
 _END: Final = -32
 
 
-class KeySet(Protocol):
-    """Where verification keys come from: the issuer's own ring, or a fetched JWKS."""
+class KeySet:
+    """Where verification keys come from; this one has what it was given.
+
+    The issuer's own ring and a fetched JWKS change `by_kid` as keys come and go, and say in
+    `usable_until` for how long they are sure of it, by the clock `monotonic`, in seconds. The
+    verifier reads both for every request.
+    """
+
+    def __init__(
+        self, *keys: jws.VerificationKey, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.by_kid = {key.kid: key for key in keys}
+        self.usable_until = math.inf
+        self.monotonic = monotonic
 
     def trusted(self, kid: str) -> jws.VerificationKey | None:
         """Return the key with this `kid` if it is at hand and good now; never waits."""
-        ...
+        return self.by_kid.get(kid) if self.monotonic() < self.usable_until else None
 
     async def key(self, kid: str) -> jws.VerificationKey | None:
         """Return the key with this `kid`, or None if the issuer has none.
 
         May fetch. Raises `TemporarilyUnavailable` when it cannot know (never `InvalidToken`).
         """
-        ...
+        return self.trusted(kid)
 
 
 class Statuses(Protocol):
@@ -157,7 +170,7 @@ class AccessTokenVerifier:
     ) -> None:
         """Take `leeway` in seconds, for clocks that differ, both ways."""
         self._keys = keys
-        self._trusted = keys.trusted
+        self._monotonic = keys.monotonic
         self._issuer = issuer
         self._audience = audience
         self._statuses = statuses
@@ -193,10 +206,13 @@ class AccessTokenVerifier:
         if seen is None:
             return None
         octets, access_token, key, begins, ends, revoked, idx = seen
+        keys = self._keys
+        # As `keys.trusted` would say, but a call costs every request 1 %.
         if (
             octets == presented
             and begins <= self._now() < ends
-            and self._trusted(key.kid) is key
+            and self._monotonic() < keys.usable_until
+            and keys.by_kid.get(key.kid) is key
             and revoked(idx) is False
         ):
             return access_token
@@ -216,7 +232,7 @@ class AccessTokenVerifier:
             signature_octets = jws.decode(signature)
         except (ValueError, RecursionError) as error:
             raise InvalidToken(Refusal.MALFORMED, reason=str(error)) from error
-        key = self._trusted(kid) or await self._keys.key(kid)
+        key = self._keys.trusted(kid) or await self._keys.key(kid)
         if key is None:
             raise InvalidToken(Refusal.UNKNOWN_KEY, reason=f"kid {kid!r}")
         if not key.verify(header + b"." + payload, signature_octets):

@@ -8,7 +8,7 @@ from auth_service.endpoints import browser, entrance, password_reset, second_ste
 from auth_service.endpoints.address import address_of
 from auth_service.endpoints.browser import Browser, PageRoute
 from auth_service.parameters import Parameters
-from auth_service.store import authorization_requests, second_factors
+from auth_service.store import authorization_requests
 from shared.errors import AccessDenied, Conflict, InvalidRequest, OAuthError, TooManyRequests
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -38,7 +38,7 @@ async def log_in(request: Request) -> Response:
             raise AccessDenied("wrong user name or password")
     except OAuthError as error:
         return await _again(request, "login", parameters, visitor, error)
-    if await second_factors.is_on(server.db, user.sub):
+    if user.has_second_factor:
         ticket = second_factor.ticket(server, user, visitor.cookie)
         return await second_step.ask(request, parameters, visitor, ticket=ticket)
     return await entrance.enter(request, parameters, visitor, user, PASSWORD)

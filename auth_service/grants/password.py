@@ -6,7 +6,7 @@ from auth_service import accounts, tokens
 from auth_service import scope as scopes
 from auth_service.parameters import Parameters
 from auth_service.server import AuthorizationServer
-from auth_service.store import refresh_token_families, second_factors
+from auth_service.store import refresh_token_families
 from auth_service.store.clients import Client
 from auth_service.store.refresh_token_families import LogIn
 from auth_service.throttling import Caller
@@ -35,7 +35,7 @@ async def password(
     user = await accounts.verified_user(server, username, presented, caller, client.client_id)
     if user is None:
         raise InvalidGrant(reason="unknown or disabled user, or wrong password")
-    if await second_factors.is_on(server.db, user.sub):
+    if user.has_second_factor:
         raise InvalidGrant(reason=f"user {user.sub} has a second factor")
     now = server.time()
     log_in = LogIn(user.sub, client.client_id, scope, _AMR, user.password_version, auth_time=now)

@@ -17,7 +17,10 @@ from auth_service.store import Database
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user; `sub` is the subject identifier (OIDC Core §2), never reused."""
+    """A user; `sub` is the subject identifier (OIDC Core §2), never reused.
+
+    `has_second_factor`: whether a password alone is not enough (see `second_factors`).
+    """
 
     sub: uuid.UUID
     username: str
@@ -25,9 +28,14 @@ class User:
     password_version: int
     created_at: datetime
     disabled_at: datetime | None
+    has_second_factor: bool
 
 
-_COLUMNS = "sub, username, password_hash, password_version, created_at, disabled_at"
+_COLUMNS = """
+    sub, username, password_hash, password_version, created_at, disabled_at,
+    EXISTS (SELECT FROM second_factors AS factor
+            WHERE factor.sub = users.sub AND confirmed_at IS NOT NULL)
+"""
 
 
 async def add(db: Database, username: str, password_hash: str, now: datetime) -> User | None:

@@ -12,12 +12,11 @@ from lab.bench.verification import (
     AUDIENCE,
     ISSUER,
     STATUS_LIST,
-    OneKey,
     cpu_of_verify,
     lists_at_hand,
     sign_tokens,
 )
-from shared.access_token import AccessTokenVerifier
+from shared.access_token import AccessTokenVerifier, KeySet
 from shared.jws import SigningKey
 from shared.status_list import TYPE, StatusList, StatusListToken, pack
 
@@ -59,7 +58,7 @@ async def measure_check(rounds: int) -> float:
     looks into a list and one that looks into none; the median difference counts.
     """
     key = SigningKey.generate()
-    keys = OneKey(key.verification_key())
+    keys = KeySet(key.verification_key())
     tokens = sign_tokens(key, _BLOCK)
     blind = AccessTokenVerifier(keys, ISSUER, AUDIENCE)
     seeing = AccessTokenVerifier(keys, ISSUER, AUDIENCE, statuses=await lists_at_hand(key))

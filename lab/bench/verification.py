@@ -17,8 +17,8 @@ from lab.bench.measure import SERVER_CORE, Ratio, pinned
 from resource_service.remote_status_lists import RemoteStatusLists
 from resource_service.status_list import Policy
 from shared import status_list
-from shared.access_token import TYPE, AccessTokenVerifier
-from shared.jws import SigningKey, VerificationKey, decode
+from shared.access_token import TYPE, AccessTokenVerifier, KeySet
+from shared.jws import SigningKey, decode
 from shared.status_list import Reference, StatusList, StatusListToken, pack
 
 ISSUER = "http://127.0.0.1:8000"
@@ -27,21 +27,6 @@ STATUS_LIST = f"{ISSUER}/status-lists/0"
 LIST_SIZE = 2**20  # entries of a list of our issuer
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _BLOCK = 500  # tokens verified by each of the three in turn
-
-
-class OneKey:
-    """A key set of one key that is always at hand."""
-
-    def __init__(self, key: VerificationKey) -> None:
-        self._key = key
-
-    def trusted(self, kid: str) -> VerificationKey | None:
-        """Return the key, if it is this one."""
-        return self._key if kid == self._key.kid else None
-
-    async def key(self, kid: str) -> VerificationKey | None:
-        """Return the key, if it is this one."""
-        return self.trusted(kid)
 
 
 def sign_tokens(
@@ -87,7 +72,7 @@ async def lists_at_hand(key: SigningKey) -> RemoteStatusLists:
     transport = httpx.MockTransport(
         lambda _request: httpx.Response(200, stream=httpx.ByteStream(body))
     )
-    keys = OneKey(key.verification_key())
+    keys = KeySet(key.verification_key())
     policy = Policy(httpx.AsyncClient(transport=transport), keys, ISSUER, poll=3600, stale=3600)
     lists = RemoteStatusLists(policy)
     await lists.look_up(Reference(0, STATUS_LIST))
@@ -101,7 +86,7 @@ async def measure(rounds: int) -> dict[str, Ratio]:
     """
     signing_key = SigningKey.generate()
     public = _public_key(signing_key)
-    keys = OneKey(signing_key.verification_key())
+    keys = KeySet(signing_key.verification_key())
     statuses = await lists_at_hand(signing_key)
     tokens = sign_tokens(signing_key, _BLOCK)
     signed = [_taken_apart(token) for token in tokens]

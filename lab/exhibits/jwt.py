@@ -9,12 +9,11 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from lab.bench.verification import OneKey
 from lab.exhibits import Exhibit
 from lab.exhibits.sheet import Sheet
 from lab.laboratory import Laboratory
 from shared import jws
-from shared.access_token import TYPE, AccessTokenVerifier
+from shared.access_token import TYPE, AccessTokenVerifier, KeySet
 from shared.errors import InvalidToken
 from shared.jws import SigningKey, VerificationKey
 
@@ -63,13 +62,13 @@ async def _mutate(sheet: Sheet, lab: Laboratory, token: str) -> None:
     )
 
 
-async def real_keys(lab: Laboratory) -> OneKey:
+async def real_keys(lab: Laboratory) -> KeySet:
     """Return the issuer's key that signs at present, as everybody can fetch it."""
     [person] = await lab.people(1)
     document = await _jwks(lab)
     kid = _json(person.token.split(".")[0])["kid"]
     [jwk] = [jwk for jwk in document["keys"] if jwk["kid"] == kid]
-    return OneKey(VerificationKey.from_jwk(jwk))
+    return KeySet(VerificationKey.from_jwk(jwk))
 
 
 async def _jwks(lab: Laboratory) -> dict[str, Any]:

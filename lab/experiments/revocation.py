@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from lab.bench.verification import AUDIENCE, ISSUER, OneKey, sign_tokens
+from lab.bench.verification import AUDIENCE, ISSUER, sign_tokens
 from lab.client import Client, Headers, Request
 from lab.experiments import Experiment, Json
 from lab.fleet import Fleet
@@ -21,7 +21,7 @@ from lab.log_out import log_out
 from lab.schemes import redis
 from lab.schemes.password_check import claims
 from resource_service.status_list import POLL
-from shared.access_token import LEEWAY, AccessTokenVerifier
+from shared.access_token import LEEWAY, AccessTokenVerifier, KeySet
 from shared.errors import InvalidToken
 from shared.jws import SigningKey
 
@@ -164,7 +164,7 @@ async def _turn_the_clock(lab: Laboratory, life: int, trials: int) -> list[float
     key = SigningKey.generate()
     clock = [0.0]
     verifier = AccessTokenVerifier(
-        OneKey(key.verification_key()), ISSUER, AUDIENCE, now=lambda: clock[0]
+        KeySet(key.verification_key()), ISSUER, AUDIENCE, now=lambda: clock[0]
     )
     lags = []
     for token in sign_tokens(key, trials, lifetime=life):

@@ -64,16 +64,20 @@ class Requirement:
         `InsufficientScope` with every scope that is needed (RFC 6750 §3.1), or
         `InsufficientUserAuthentication` with the `acr` that is (RFC 9470 §3).
         """
-        authenticator = scope["app"].state.protection.authenticator
+        authenticator: Authenticator = scope["app"].state.protection.authenticator
+        token = authenticator.recall(scope)
+        if token is None:
+            token = await self.authenticate(authenticator, scope)
+        self.check(token, scope)
+        return token
+
+    async def authenticate(self, authenticator: Authenticator, scope: Scope) -> AccessToken:
+        """Return the token of a caller who is not known; whether it is enough is not checked."""
         try:
-            token: AccessToken = authenticator.recall(scope) or await authenticator.authenticate(
-                scope
-            )
+            return await authenticator.authenticate(scope)
         except OAuthError:
             scope[_REQUIRED] = self.scope
             raise
-        self.check(token, scope)
-        return token
 
     def check(self, token: AccessToken, scope: Scope) -> None:
         """Raise as `admit` does if a good token is not enough."""

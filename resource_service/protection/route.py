@@ -44,17 +44,18 @@ class ProtectedRoute(APIRoute):
         handler = super().get_route_handler()
         if self._requirement is None:
             return handler
-        admit, check = self._requirement.admit, self._requirement.check
+        authenticate, check = self._requirement.authenticate, self._requirement.check
         admits_any = self._requirement.admits_any
 
         async def verify_then_handle(request: Request) -> Response:
             scope = request.scope
             # A token that is known is admitted here: each call costs every request 1 %. For the
             # same reason the state is asked for an item, not for an attribute.
-            token = scope["app"].state["protection"].authenticator.recall(scope)
+            authenticator = scope["app"].state["protection"].authenticator
+            token = authenticator.recall(scope)
             if token is None:
-                token = await admit(scope)
-            elif not admits_any:
+                token = await authenticate(authenticator, scope)
+            if not admits_any:
                 check(token, scope)
             scope[_VERIFIED] = token
             return await handler(request)

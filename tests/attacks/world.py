@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
 from shared import jws
-from shared.access_token import AccessTokenVerifier
+from shared.access_token import AccessTokenVerifier, KeySet
 from shared.errors import InvalidToken
 from shared.jws import SigningKey, VerificationKey
 
@@ -26,19 +26,16 @@ Sign = Callable[[bytes], bytes]
 Json = Mapping[str, Any] | bytes
 
 
-class Keys:
-    """A key set that a test can change while the verifier holds it."""
+class Keys(KeySet):
+    """A key set that notes what it is asked for."""
 
     def __init__(self, *keys: VerificationKey) -> None:
-        self.by_kid = {key.kid: key for key in keys}
+        super().__init__(*keys)
         self.asked_for: list[str] = []
-
-    def trusted(self, kid: str) -> VerificationKey | None:
-        return self.by_kid.get(kid)
 
     async def key(self, kid: str) -> VerificationKey | None:
         self.asked_for.append(kid)
-        return self.by_kid.get(kid)
+        return await super().key(kid)
 
 
 class Party:

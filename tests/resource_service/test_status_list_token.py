@@ -9,6 +9,7 @@ import pytest
 from resource_service import status_list_token
 from resource_service.status_list_token import StatusListRefused
 from shared import jws
+from shared.access_token import KeySet
 from shared.errors import TemporarilyUnavailable
 from shared.jws import SigningKey, VerificationKey
 from shared.status_list import MAXIMUM_OCTETS
@@ -113,10 +114,7 @@ async def test_a_strangers_list_under_our_kid_is_refused(
 
 
 async def test_without_keys_it_cannot_be_known(server: Server) -> None:
-    class NoKeys:
-        def trusted(self, _kid: str) -> VerificationKey | None:
-            return None
-
+    class NoKeys(KeySet):
         async def key(self, _kid: str) -> VerificationKey | None:
             raise TemporarilyUnavailable("no keys")
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.access_token import TYPE, AccessToken, AccessTokenVerifier
+from shared.access_token import TYPE, AccessToken, AccessTokenVerifier, KeySet
 from shared.errors import InvalidToken, TemporarilyUnavailable
 from shared.jws import SigningKey, VerificationKey
 
@@ -13,18 +13,15 @@ ISSUER = "https://issuer.example"
 AUDIENCE = "https://api.example"
 
 
-class Keys:
+class Keys(KeySet):
     """A key set that has a key at hand, can fetch one, has none, or is out of reach."""
 
     def __init__(
         self, at_hand: VerificationKey | None = None, *answers: VerificationKey | Exception | None
     ) -> None:
-        self.at_hand = at_hand
+        super().__init__(*([at_hand] if at_hand else []))
         self.answers = list(answers)
         self.asked: list[str] = []
-
-    def trusted(self, kid: str) -> VerificationKey | None:
-        return self.at_hand if self.at_hand and self.at_hand.kid == kid else None
 
     async def key(self, kid: str) -> VerificationKey | None:
         self.asked.append(kid)
@@ -95,6 +92,6 @@ async def test_a_token_seen_before_is_no_good_once_the_keys_are_too_old(
     keys = Keys(key.verification_key(), TemporarilyUnavailable())
     both = verifier(keys)
     await both.verify(token)
-    keys.at_hand = None
+    keys.usable_until = keys.monotonic()
     with pytest.raises(TemporarilyUnavailable):
         await both.verify(token)

@@ -11,29 +11,17 @@ from hypothesis import strategies as st
 from resource_service.diagnosis.explanation import Explanation, explain
 from resource_service.diagnosis.findings import Finding, Outcome, cut, shown
 from shared.access_token import MAXIMUM_LENGTH
-from shared.jws import SigningKey, VerificationKey
+from shared.jws import SigningKey
+from tests.attacks.world import Keys
 from tests.resource_service.issuer import AUDIENCE, ISSUER, Sign
 
 
-class OneKey:
-    def __init__(self, key: SigningKey) -> None:
-        self._key = key.verification_key()
-        self.asked = 0
-
-    def trusted(self, kid: str) -> VerificationKey | None:
-        return self._key if kid == self._key.kid else None
-
-    async def key(self, kid: str) -> VerificationKey | None:
-        self.asked += 1
-        return self.trusted(kid)
-
-
 @pytest.fixture
-def keys(signing_key: SigningKey) -> OneKey:
-    return OneKey(signing_key)
+def keys(signing_key: SigningKey) -> Keys:
+    return Keys(signing_key.verification_key())
 
 
-async def explained(token: str, keys: OneKey, now: float | None = None) -> Explanation:
+async def explained(token: str, keys: Keys, now: float | None = None) -> Explanation:
     return await explain(token, keys, ISSUER, AUDIENCE, now=now or time.time())
 
 
@@ -42,7 +30,7 @@ def find(explanation: Explanation, check: str) -> Finding:
     return found
 
 
-async def test_the_checks_are_shown_in_the_verifiers_order(keys: OneKey, sign: Sign) -> None:
+async def test_the_checks_are_shown_in_the_verifiers_order(keys: Keys, sign: Sign) -> None:
     explanation = await explained(sign(nbf=1), keys)
     assert [finding.check for finding in explanation.findings] == [
         *("length", "three parts", "header", "alg", "typ", "crit and the like", "kid"),
@@ -55,7 +43,7 @@ async def test_the_checks_are_shown_in_the_verifiers_order(keys: OneKey, sign: S
 
 
 async def test_a_token_of_an_unknown_key_still_shows_whose_it_says_it_is(
-    keys: OneKey, sign: Sign, other_key: SigningKey
+    keys: Keys, sign: Sign, other_key: SigningKey
 ) -> None:
     token = sign(key=other_key, iss="https://other.example")
     explanation = await explained(token, keys)
@@ -76,25 +64,25 @@ async def test_a_token_of_an_unknown_key_still_shows_whose_it_says_it_is(
     ],
 )
 async def test_exp_is_shown_against_our_clock(
-    keys: OneKey, sign: Sign, later: float, said: str
+    keys: Keys, sign: Sign, later: float, said: str
 ) -> None:
     now = int(time.time())
     explanation = await explained(sign(exp=now + 300), keys, now + later)
     assert find(explanation, "exp").saw.endswith(f" UTC: {said}")
 
 
-async def test_a_date_beyond_all_calendars_is_shown_as_a_number(keys: OneKey, sign: Sign) -> None:
+async def test_a_date_beyond_all_calendars_is_shown_as_a_number(keys: Keys, sign: Sign) -> None:
     explanation = await explained(sign(exp=2**53), keys)
     assert explanation.verdict.answer == "valid"
     assert find(explanation, "exp").saw.startswith(f"{2**53}: in ")
 
 
-async def test_a_token_that_is_too_long_is_not_looked_at(keys: OneKey) -> None:
+async def test_a_token_that_is_too_long_is_not_looked_at(keys: Keys) -> None:
     explanation = await explained("x" * (MAXIMUM_LENGTH + 1), keys)
     assert explanation.failure is not None
     assert explanation.failure.check == "length"
     assert {finding.saw for finding in explanation.findings[1:]} == {""}
-    assert keys.asked == 0
+    assert keys.asked_for == []
 
 
 _ANYTHING = st.recursive(
@@ -128,7 +116,7 @@ async def test_it_agrees_with_the_verifier_whatever_is_changed(
 
 
 async def agrees(signing_key: SigningKey, token: str) -> None:
-    explanation = await explained(token, OneKey(signing_key))
+    explanation = await explained(token, Keys(signing_key.verification_key()))
     said = explanation.failure.refusal if explanation.failure else ""
     assert said == explanation.verdict.description
     assert all(finding.saw.isprintable() for finding in explanation.findings)

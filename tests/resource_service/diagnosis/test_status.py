@@ -11,9 +11,8 @@ from resource_service.diagnosis.explanation import Explanation, explain
 from resource_service.diagnosis.findings import Finding, Outcome
 from resource_service.diagnosis.status import observed_status_lists
 from resource_service.status_list_file import StatusListFile
-from shared.access_token import Refusal
+from shared.access_token import KeySet, Refusal
 from shared.jws import SigningKey
-from tests.resource_service.diagnosis.test_explanation import OneKey
 from tests.resource_service.issuer import AUDIENCE, Sign
 from tests.resource_service.status_lists import SIZE, ListServer
 
@@ -33,7 +32,7 @@ def token(sign: Sign, server: ListServer, idx: int, **claims: Any) -> str:
 
 
 async def explained(token: str, server: ListServer, file: Path | None = None) -> Explanation:
-    keys = OneKey(server.key)
+    keys = KeySet(server.key.verification_key())
     async with observed_status_lists(server.issuer, keys, file=file) as statuses:
         return await explain(
             token, keys, server.issuer, AUDIENCE, now=time.time(), statuses=statuses
@@ -102,7 +101,7 @@ async def test_a_token_that_is_refused_already_fetches_no_list(
 
 
 async def test_a_service_that_follows_no_lists_says_so(server: ListServer, sign: Sign) -> None:
-    keys = OneKey(server.key)
+    keys = KeySet(server.key.verification_key())
     explanation = await explain(
         token(sign, server, 3), keys, server.issuer, AUDIENCE, now=time.time()
     )
