@@ -22,9 +22,9 @@ from auth_service.key_schedule import Ring
 from auth_service.settings import Settings
 from auth_service.store import Database, signing_keys
 from auth_service.store.signing_keys import StoredKey
-from shared.access_token import KeySet
 from shared.errors import TemporarilyUnavailable
 from shared.jws import SigningKey, VerificationKey
+from shared.key_set import KeySet
 
 _LOG = logging.getLogger(__name__)
 _NEVER: Final = float("-inf")
@@ -190,7 +190,7 @@ class KeyRing(KeySet):
         complete = len(self._loaded) == len(key_schedule.present(stored))
         active = key_schedule.in_state(stored, "active")
         signer = None if active is None else self._loaded.get(active.kid)
-        self.by_kid = {kid: key.verification for kid, key in self._loaded.items()}
+        self.use(key.verification for key in self._loaded.values())
         self._view = _View(
             stored=stored,
             signing=None if signer is None else signer.signing,

@@ -14,7 +14,6 @@ from typing import Final, Protocol
 import httpx
 
 from resource_service.key_set_file import KeySetFile
-from shared.access_token import KeySet
 from shared.errors import TemporarilyUnavailable
 from shared.jwks import (
     MAXIMUM_OCTETS,
@@ -24,6 +23,7 @@ from shared.jwks import (
     read_key_set,
 )
 from shared.jws import VerificationKey
+from shared.key_set import KeySet
 
 # All in seconds.
 SHORTEST_LIFE: Final = 60.0  # unless the caller says otherwise
@@ -83,7 +83,6 @@ class RemoteKeySet(KeySet):
         """Take times in seconds; `now` never goes back, `jitter` is from 0 to 1."""
         super().__init__(monotonic=now)
         self.fetches: Counter[str] = Counter()  # by outcome, since the start
-        self.usable_until = -math.inf
         self._http = http
         self._jwks_uri = jwks_uri
         self._file = file
@@ -93,7 +92,7 @@ class RemoteKeySet(KeySet):
         self._call_later = call_later
         self._jitter = jitter
         self._jwks: dict[str, Jwk] = {}
-        self._fetched_at = self._forced_at = -math.inf
+        self._fetched_at = self._forced_at = self._usable_until = -math.inf
         self._refresh_at = self._next_at = -math.inf  # when it is due; when the timer fires
         self._failures = 0  # in a row
         self._fetch: asyncio.Task[None] | None = None
@@ -121,17 +120,12 @@ class RemoteKeySet(KeySet):
     @property
     def usable(self) -> bool:
         """Whether there are keys, and not too old ones."""
-        return self._now() < self.usable_until
+        return self._now() < self._usable_until
 
     @property
     def age(self) -> float | None:
         """Seconds since the last good fetch; None if there was none."""
         return None if self._fetched_at == -math.inf else self._now() - self._fetched_at
-
-    @property
-    def kids(self) -> tuple[str, ...]:
-        """The names of the keys at hand, be they usable or too old."""
-        return tuple(self.by_kid)
 
     async def key(self, kid: str) -> VerificationKey | None:
         """Return the key with this `kid`, or None if the issuer had none at most `COOLDOWN` ago.
@@ -150,7 +144,7 @@ class RemoteKeySet(KeySet):
             raise TemporarilyUnavailable(
                 "the issuer's keys are out of reach", retry_after=self._retry_after()
             )
-        key = self.by_kid.get(kid)
+        key = self.trusted(kid)
         if key is None and self._failures:
             raise TemporarilyUnavailable(
                 "the issuer cannot be asked for this key now",
@@ -184,7 +178,7 @@ class RemoteKeySet(KeySet):
         """Fetch once; whatever comes of it, the timer is set for the next."""
         try:
             life, document = await self._download()
-            self._replace(read_key_set(document))
+            self._replace(read_key_set(document), self._now())
         except (httpx.HTTPError, KeySetRefused, TimeoutError) as error:
             self._fail(_outcome(error), error)
         except Exception as error:  # noqa: BLE001 - whatever it is, there must be a next time
@@ -192,8 +186,6 @@ class RemoteKeySet(KeySet):
         else:
             self.fetches["ok"] += 1
             self._failures = 0
-            self._fetched_at = self._now()
-            self.usable_until = self._fetched_at + USABLE
             self._refresh_at = self._fetched_at + life * REFRESH_AHEAD
             self._schedule(self._refresh_at)
             self._save()
@@ -221,15 +213,18 @@ class RemoteKeySet(KeySet):
                     break
         return _life(response.headers, self._shortest_life), bytes(body)
 
-    def _replace(self, members: KeySetMembers) -> None:
+    def _replace(self, members: KeySetMembers, fetched_at: float) -> None:
         """Use these keys and no others; an unchanged key stays the very same object.
 
         Tokens that were verified before are remembered with their key object.
         """
-        self.by_kid = {
-            kid: self.by_kid[kid] if self._jwks.get(kid) == jwk else key
+        self._fetched_at = fetched_at
+        self._usable_until = fetched_at + USABLE
+        keys = [
+            self._keys[kid] if self._jwks.get(kid) == jwk else key
             for kid, (jwk, key) in members.items()
-        }
+        ]
+        self.use(keys, self._usable_until)
         self._jwks = {kid: jwk for kid, (jwk, _) in members.items()}
 
     def _fail(self, outcome: str, error: Exception) -> None:
@@ -252,9 +247,7 @@ class RemoteKeySet(KeySet):
         """Start with the keys of an earlier life, if they are not too old; their age counts."""
         loaded = self._file.load() if self._file is not None else None
         if loaded is not None and loaded.age < USABLE:
-            self._replace(loaded.members)
-            self._fetched_at = self._now() - loaded.age
-            self.usable_until = self._fetched_at + USABLE
+            self._replace(loaded.members, self._now() - loaded.age)
 
     def _save(self) -> None:
         """Write the file in a thread; a disk that hangs must not stop the fetching."""

@@ -16,9 +16,9 @@ from resource_service import status_list_token
 from resource_service.status_list import Policy, StatusList
 from resource_service.status_list_file import StatusListFile
 from resource_service.status_list_token import StatusListRefused
-from shared.access_token import Refusal, Revoked
+from shared.access_token import Refusal
 from shared.errors import InvalidToken, TemporarilyUnavailable
-from shared.status_list import Reference
+from shared.status_list import Entries, Reference
 
 MAXIMUM_LISTS: Final = 64
 IDLE: Final = 900.0  # seconds; a list that nobody has asked for so long is followed no more
@@ -95,10 +95,10 @@ class RemoteStatusLists:
         """Fetches of lists by outcome, since the start."""
         return self._policy.fetches
 
-    def at_hand(self, uri: str) -> Revoked | None:
-        """Return what reads the list behind `uri`, if it is followed."""
+    def at_hand(self, uri: str) -> Entries | None:
+        """Return the entries of the list behind `uri`, if it is followed."""
         followed = self._lists.get(uri)
-        return None if followed is None else followed.is_revoked
+        return None if followed is None else followed.entries
 
     async def look_up(self, reference: Reference) -> bool:
         """Tell whether a token was revoked; waits for at most one fetch.
@@ -112,7 +112,7 @@ class RemoteStatusLists:
             raise TemporarilyUnavailable(
                 "the list of revoked tokens is out of reach", retry_after=followed.retry_after
             )
-        revoked = followed.is_revoked(reference.idx)
+        revoked = followed.entries.is_revoked(reference.idx, self._now())
         if revoked is None:
             raise InvalidToken(Refusal.NO_STATUS, reason=f"no entry {reference.idx}")
         return revoked
@@ -131,7 +131,7 @@ class RemoteStatusLists:
     def _drop(self, followed: StatusList) -> None:
         del self._lists[followed.uri]
         followed.stop()
-        followed.usable_until = -math.inf  # for those who hold on to it
+        followed.entries.usable_until = -math.inf  # for those who hold on to it
 
     def _after_fetch(self) -> None:
         """Follow no more what nobody asks for, but always one; and save now and then."""

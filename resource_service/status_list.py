@@ -14,9 +14,10 @@ import httpx
 from resource_service import status_list_token
 from resource_service.remote_key_set import Timer
 from resource_service.status_list_token import MAXIMUM_LENGTH, SignedStatusList, StatusListRefused
-from shared.access_token import LEEWAY, KeySet
+from shared.access_token import LEEWAY
 from shared.errors import TemporarilyUnavailable
-from shared.status_list import MEDIA_TYPE
+from shared.key_set import KeySet
+from shared.status_list import MEDIA_TYPE, Entries
 
 # All in seconds.
 POLL: Final = 5.0  # from the begin of one fetch to the begin of the next
@@ -64,9 +65,7 @@ class StatusList:
     def __init__(self, uri: str, policy: Policy, changed: Callable[[], None]) -> None:
         """`changed` is called after each good fetch."""
         self.uri = uri
-        self.used = True  # set by whoever reads the list
-        self.octets = b""
-        self.usable_until = -math.inf
+        self.entries = Entries()
         self.signed: SignedStatusList | None = None
         self._policy = policy
         self._now = policy.now
@@ -83,7 +82,7 @@ class StatusList:
     @property
     def usable(self) -> bool:
         """Whether there is a list, and not too old a one."""
-        return self._now() < self.usable_until
+        return self._now() < self.entries.usable_until
 
     @property
     def age(self) -> float | None:
@@ -95,24 +94,11 @@ class StatusList:
         """In how many whole seconds it is worth asking again."""
         return max(1, math.ceil(self._started_at + self._policy.poll - self._now()))
 
-    def is_revoked(self, idx: int) -> bool | None:
-        """Tell by the list at hand; None if there is none, or it is too old or too short.
-
-        Called for every request: a comparison, a shift and a mask.
-        """
-        if self._now() >= self.usable_until:
-            return None
-        self.used = True
-        try:
-            return self.octets[idx >> 3] >> (idx & 7) & 1 == 1
-        except IndexError:
-            return None
-
     def idle(self) -> float:
         """Return for how many seconds, within a poll, nobody has read the list."""
         now = self._now()
-        if self.used:
-            self.used, self._used_at = False, now
+        if self.entries.used:
+            self.entries.used, self._used_at = False, now
         return now - self._used_at
 
     async def renew(self) -> None:
@@ -216,9 +202,9 @@ class StatusList:
         left = signed.exp + LEEWAY - self._policy.time_of_day()
         if left <= 0:
             raise StatusListRefused(f"it has expired: exp {signed.exp}")
-        self.signed, self.octets = signed, signed.octets
+        self.signed, self.entries.octets = signed, signed.octets
         self._confirmed_at = confirmed_at
-        self.usable_until = min(confirmed_at + self._policy.stale, self._now() + left)
+        self.entries.usable_until = min(confirmed_at + self._policy.stale, self._now() + left)
 
     def _fail(self, outcome: str, error: Exception) -> None:
         if not self._failures:  # once, or a poll that fails for an hour fills the log

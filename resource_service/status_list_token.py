@@ -10,8 +10,9 @@ from typing import Final
 import msgspec
 
 from shared import jose_header, jws
-from shared.access_token import LEEWAY, KeySet
+from shared.access_token import LEEWAY
 from shared.jws import VerificationKey
+from shared.key_set import KeySet
 from shared.status_list import HEADER_RULES, StatusListToken, unpack
 
 MAXIMUM_LENGTH: Final = 2 * 1024 * 1024  # octets as fetched

@@ -12,7 +12,8 @@ import msgspec
 
 from shared import jose_header, jws
 from shared.errors import InvalidToken
-from shared.status_list import Reference, Status
+from shared.key_set import KeySet
+from shared.status_list import Entries, Reference, Status
 
 TYPE: Final = "at+jwt"
 MAXIMUM_LENGTH: Final = 8192  # characters
@@ -78,51 +79,21 @@ def _scope(value: str) -> frozenset[str]:
     return frozenset(value.split(" ")) - {""}
 
 
-# What tells whether the entry at an index is revoked; None if that is not known now.
-Revoked: TypeAlias = Callable[[int], bool | None]
-
 # What was presented, the verified token in it, the key that signed it, from when until when it is
-# good by our clock, and where to ask for its status.
-_Verified: TypeAlias = tuple[bytes, AccessToken, jws.VerificationKey, int, int, Revoked, int]
+# good by our clock, and its entry in a status list.
+_Verified: TypeAlias = tuple[bytes, AccessToken, jws.VerificationKey, int, int, Entries, int]
+_NOT_TO_BE_CHECKED: Final = Entries(b"\0", math.inf)
 # To look up by the end of the signature, which is as good as random, spares hashing all of it.
 _END: Final = -32
-
-
-class KeySet:
-    """Where verification keys come from; this one has what it was given.
-
-    The issuer's own ring and a fetched JWKS change `by_kid` as keys come and go, and say in
-    `usable_until` for how long they are sure of it, by the clock `monotonic`, in seconds. The
-    verifier reads both for every request.
-    """
-
-    def __init__(
-        self, *keys: jws.VerificationKey, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.by_kid = {key.kid: key for key in keys}
-        self.usable_until = math.inf
-        self.monotonic = monotonic
-
-    def trusted(self, kid: str) -> jws.VerificationKey | None:
-        """Return the key with this `kid` if it is at hand and good now; never waits."""
-        return self.by_kid.get(kid) if self.monotonic() < self.usable_until else None
-
-    async def key(self, kid: str) -> jws.VerificationKey | None:
-        """Return the key with this `kid`, or None if the issuer has none.
-
-        May fetch. Raises `TemporarilyUnavailable` when it cannot know (never `InvalidToken`).
-        """
-        return self.trusted(kid)
 
 
 class Statuses(Protocol):
     """Where it is found whether a token was revoked: the issuer's status lists."""
 
-    def at_hand(self, uri: str) -> Revoked | None:
-        """Return what reads the list behind `uri` from memory, if it is followed.
+    def at_hand(self, uri: str) -> Entries | None:
+        """Return the entries of the list behind `uri`, if it is followed; never waits.
 
-        It is kept beside the token and asked for every request, never waits, and answers None
-        once the list is too old, too short or followed no more.
+        They are kept beside the token, and read for every request.
         """
         ...
 
@@ -205,15 +176,13 @@ class AccessTokenVerifier:
         seen = self._verified.get(presented[_END:])
         if seen is None:
             return None
-        octets, access_token, key, begins, ends, revoked, idx = seen
-        keys = self._keys
-        # As `keys.trusted` would say, but a call costs every request 1 %.
+        octets, access_token, key, begins, ends, entries, idx = seen
+        now = self._monotonic()
         if (
             octets == presented
             and begins <= self._now() < ends
-            and self._monotonic() < keys.usable_until
-            and keys.by_kid.get(key.kid) is key
-            and revoked(idx) is False
+            and now < key.usable_until
+            and entries.is_revoked(idx, now) is False
         ):
             return access_token
         return None
@@ -242,9 +211,9 @@ class AccessTokenVerifier:
         except (ValueError, RecursionError) as error:
             raise InvalidToken(Refusal.MALFORMED_CLAIMS, reason=str(error)) from error
         begins, ends = self._check_claims(access_token)
-        revoked = self._status_at_hand(access_token) or await self._look_up_status(access_token)
+        entries = self._status_at_hand(access_token) or await self._look_up_status(access_token)
         idx = 0 if access_token.status is None else access_token.status.status_list.idx
-        self._keep(header, (presented, access_token, key, begins, ends, revoked, idx))
+        self._keep(header, (presented, access_token, key, begins, ends, entries, idx))
         return access_token
 
     def _check_claims(self, claims: AccessToken) -> tuple[int, int]:
@@ -266,22 +235,24 @@ class AccessTokenVerifier:
             raise _out_of_date(claims, now, self._leeway)
         return begins, ends
 
-    def _status_at_hand(self, access_token: AccessToken) -> Revoked | None:
-        """Return what tells when the token is revoked, if it says now that it is not."""
+    def _status_at_hand(self, access_token: AccessToken) -> Entries | None:
+        """Return the list that tells when the token is revoked, if it says now that it is not."""
         if self._statuses is None or access_token.status is None:
-            return _not_to_be_checked
+            return _NOT_TO_BE_CHECKED
         reference = access_token.status.status_list
-        revoked = self._statuses.at_hand(reference.uri)
-        return revoked if revoked is not None and revoked(reference.idx) is False else None
+        entries = self._statuses.at_hand(reference.uri)
+        if entries is None or entries.is_revoked(reference.idx, self._monotonic()) is not False:
+            return None
+        return entries
 
-    async def _look_up_status(self, access_token: AccessToken) -> Revoked:
-        """Refuse a token that is revoked; return what will tell when it is."""
+    async def _look_up_status(self, access_token: AccessToken) -> Entries:
+        """Refuse a token that is revoked; return the list that will tell when it is."""
         assert self._statuses is not None  # noqa: S101 - else it was at hand
         assert access_token.status is not None  # noqa: S101
         reference = access_token.status.status_list
         if await self._statuses.look_up(reference):
             raise InvalidToken(Refusal.REVOKED)
-        return self._statuses.at_hand(reference.uri) or _not_known
+        return self._statuses.at_hand(reference.uri) or Entries()
 
     def _keep(self, header: bytes, verified: _Verified) -> None:
         if header not in self._kids:
@@ -306,14 +277,6 @@ def _out_of_date(claims: AccessToken, now: float, leeway: int) -> InvalidToken:
     if now < claims.iat - leeway:
         return InvalidToken(Refusal.FROM_THE_FUTURE, reason=f"iat {claims.iat}")
     return InvalidToken(Refusal.NOT_YET_VALID, reason=f"nbf {claims.nbf}")
-
-
-def _not_to_be_checked(_idx: int) -> bool:
-    return False
-
-
-def _not_known(_idx: int) -> None:
-    return None
 
 
 def _kid(header: bytes) -> str:

@@ -12,6 +12,7 @@ beside a key are not read at all.
 
 import base64
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,12 +39,16 @@ class KeyRefused(ValueError):
     """A key that must not be used; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class VerificationKey:
-    """A public RSA key that verifies RS256 and nothing else (RFC 8725 §3.1)."""
+    """A public RSA key that verifies RS256 and nothing else (RFC 8725 §3.1).
+
+    `usable_until` is set by the key set that has it (see `shared.key_set`).
+    """
 
     kid: str
     _key: Any = field(repr=False)
+    usable_until: float = field(default=math.inf, repr=False)
 
     def verify(self, signing_input: bytes, signature: bytes) -> bool:
         """Tell whether the signature is this key's over `signing_input` (RFC 7515 §5.2).

@@ -5,6 +5,7 @@ that it points to (§5.1) and the list in it (§4). Of status types there are VA
 (§7.1), so a status is one bit.
 """
 
+import math
 import zlib
 from collections.abc import Iterable
 from typing import Annotated, Final, Literal
@@ -34,6 +35,34 @@ class Status(msgspec.Struct, frozen=True, gc=False):
     """The `status` claim (§6.1). Of other mechanisms than the status list nothing is known here."""
 
     status_list: Reference
+
+
+class Entries:
+    """The entries of one list, in memory; changed by whoever follows it, read by any number.
+
+    Who reads may hold on to them: once the list is not sure any more, they are not `usable_until`
+    then, by a clock in seconds that both share. `used` is set by reading.
+    """
+
+    __slots__ = ("octets", "usable_until", "used")
+
+    def __init__(self, octets: bytes = b"", usable_until: float = -math.inf) -> None:
+        self.octets = octets
+        self.usable_until = usable_until
+        self.used = True
+
+    def is_revoked(self, idx: int, now: float) -> bool | None:
+        """Tell whether this entry is set; None if the list is too old at `now`, or too short.
+
+        Called for every request: a comparison, a shift and a mask.
+        """
+        if now >= self.usable_until:
+            return None
+        self.used = True
+        try:
+            return self.octets[idx >> 3] >> (idx & 7) & 1 == 1
+        except IndexError:
+            return None
 
 
 class StatusList(msgspec.Struct, frozen=True):

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -79,11 +81,13 @@ async def _measure_routes(
     stack: Stack, auth: services.Server, rounds: int, seconds: float
 ) -> dict[str, Ratio]:
     tokens = await services.new_tokens(stack, auth)
-    [port] = free_ports(1)
-    process = await stack.start_replica("twin", port, "lab.bench.twin")
-    await process.wait_until_ready()
-    twin = services.Server(process, port)
-    real = services.Server(stack.replicas[0], stack.ports.replicas[0])
-    ratios = await services.measure_routes(tokens, real, twin, rounds, seconds)
-    await process.stop()
-    return ratios
+
+    @asynccontextmanager
+    async def started(name: str, module: str) -> AsyncIterator[services.Server]:
+        [port] = free_ports(1)
+        process = await stack.start_replica(name, port, module)
+        await process.wait_until_ready()
+        yield services.Server(process, port)
+        await process.stop()
+
+    return await services.measure_routes(tokens, started, rounds, seconds)

@@ -16,8 +16,9 @@ from lab.bench.verification import (
     lists_at_hand,
     sign_tokens,
 )
-from shared.access_token import AccessTokenVerifier, KeySet
+from shared.access_token import AccessTokenVerifier
 from shared.jws import SigningKey
+from shared.key_set import KeySet
 from shared.status_list import TYPE, StatusList, StatusListToken, pack
 
 Octets = dict[str, dict[str, int]]  # of a list's token, by entries and by the share revoked

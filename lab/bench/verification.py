@@ -17,8 +17,9 @@ from lab.bench.measure import SERVER_CORE, Ratio, pinned
 from resource_service.remote_status_lists import RemoteStatusLists
 from resource_service.status_list import Policy
 from shared import status_list
-from shared.access_token import TYPE, AccessTokenVerifier, KeySet
+from shared.access_token import TYPE, AccessTokenVerifier
 from shared.jws import SigningKey, decode
+from shared.key_set import KeySet
 from shared.status_list import Reference, StatusList, StatusListToken, pack
 
 ISSUER = "http://127.0.0.1:8000"

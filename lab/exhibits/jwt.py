@@ -13,9 +13,10 @@ from lab.exhibits import Exhibit
 from lab.exhibits.sheet import Sheet
 from lab.laboratory import Laboratory
 from shared import jws
-from shared.access_token import TYPE, AccessTokenVerifier, KeySet
+from shared.access_token import TYPE, AccessTokenVerifier
 from shared.errors import InvalidToken
 from shared.jws import SigningKey, VerificationKey
+from shared.key_set import KeySet
 
 _SHOWN: Final = ("iss", "sub", "aud", "scope", "exp")
 

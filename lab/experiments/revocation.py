@@ -21,9 +21,10 @@ from lab.log_out import log_out
 from lab.schemes import redis
 from lab.schemes.password_check import claims
 from resource_service.status_list import POLL
-from shared.access_token import LEEWAY, AccessTokenVerifier, KeySet
+from shared.access_token import LEEWAY, AccessTokenVerifier
 from shared.errors import InvalidToken
 from shared.jws import SigningKey
+from shared.key_set import KeySet
 
 STATEFUL: Final = ("sticky", "postgres", "redis", "opaque")
 TOKENS: Final = ("hs256", "rs256")

@@ -9,8 +9,9 @@ from resource_service.diagnosis.dissection import Dissection
 from resource_service.diagnosis.findings import Finding, Outcome, cut, first_failure
 from resource_service.diagnosis.signature import FoundKey
 from resource_service.diagnosis.steps import Step, Wrong
-from shared.access_token import HEADER_RULES, LEEWAY, AccessTokenVerifier, KeySet, Statuses
+from shared.access_token import HEADER_RULES, LEEWAY, AccessTokenVerifier, Statuses
 from shared.errors import InvalidToken, TemporarilyUnavailable
+from shared.key_set import KeySet
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from resource_service.diagnosis.findings import Finding, Outcome, shown
 from resource_service.remote_status_lists import RemoteStatusLists
 from resource_service.status_list import POLL, STALE, Policy
 from resource_service.status_list_file import StatusListFile
-from shared.access_token import KeySet, Refusal, Statuses
+from shared.access_token import Refusal, Statuses
 from shared.errors import InvalidToken, TemporarilyUnavailable
+from shared.key_set import KeySet
 from shared.status_list import Reference
 
 _CHECK: Final = "status"

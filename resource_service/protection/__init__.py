@@ -37,7 +37,8 @@ __all__ = [
 
 def install(app: FastAPI, protection: Protection) -> None:
     """Make `requires` work in `app`, and complete its OpenAPI document."""
-    app.state.protection = protection
+    # Not in `app.state`, which is twice as slow to read, for every request.
+    app.sealgate_protection = protection  # type: ignore[attr-defined]
     inner = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """What an endpoint requires of the token, as a dependency (RFC 6750 §3)."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request, Security
 
@@ -18,13 +18,15 @@ from shared.errors import (
     TemporarilyUnavailable,
 )
 
-# In the ASGI scope of a refused request: the scope that the endpoint requires.
+# In the ASGI scope of an admitted request: its verified token.
+VERIFIED: Final = "sealgate.access_token"
+# In that of a refused one: the scope that the endpoint requires.
 _REQUIRED: Final = "sealgate.required_scope"
 
 
 @dataclass(frozen=True)
 class Protection:
-    """How one app is protected; found at `app.state.protection`."""
+    """How one app is protected; found at `app.sealgate_protection`."""
 
     authenticator: Authenticator
     issuer: str
@@ -41,7 +43,7 @@ class Requirement:
     def __init__(self, scope: frozenset[str], acr: str | None = None) -> None:
         self.scope = scope
         self.acr = acr
-        self.admits_any = not scope and acr is None
+        self._admits_any = not scope and acr is None
         self.security = security(scope)
         keyword = inspect.Parameter.KEYWORD_ONLY
         # FastAPI reads from this what to hand to `__call__`, and what to show in OpenAPI.
@@ -57,30 +59,40 @@ class Requirement:
 
     async def __call__(self, request: Request, **_documented: None) -> AccessToken:
         """Admit the request; this is how FastAPI calls it as a dependency."""
-        return await self.admit(request.scope)
-
-    async def admit(self, scope: Scope) -> AccessToken:
-        """Return the caller's token; raises what the authenticator raises, or
-        `InsufficientScope` with every scope that is needed (RFC 6750 §3.1), or
-        `InsufficientUserAuthentication` with the `acr` that is (RFC 9470 §3).
-        """
-        authenticator: Authenticator = scope["app"].state.protection.authenticator
-        token = authenticator.recall(scope)
-        if token is None:
-            token = await self.authenticate(authenticator, scope)
-        self.check(token, scope)
+        admission = self.admit(request)
+        if admission is not None:
+            await admission
+        token: AccessToken = request.scope[VERIFIED]
         return token
 
-    async def authenticate(self, authenticator: Authenticator, scope: Scope) -> AccessToken:
-        """Return the token of a caller who is not known; whether it is enough is not checked."""
+    def admit(self, request: Request) -> Coroutine[Any, Any, None] | None:
+        """Admit a caller whose token is known; of any other, return what does or refuses it.
+
+        Raises what the authenticator raises, or `InsufficientScope` with every scope that is
+        needed (RFC 6750 §3.1), or `InsufficientUserAuthentication` with the `acr` that is
+        (RFC 9470 §3).
+        """
+        scope = request.scope
+        authenticator: Authenticator = scope["app"].sealgate_protection.authenticator
+        token = authenticator.recall(scope)
+        if token is None:
+            return self._admit_stranger(authenticator, scope)
+        if not self._admits_any:
+            self._check(token, scope)
+        scope[VERIFIED] = token
+        return None
+
+    async def _admit_stranger(self, authenticator: Authenticator, scope: Scope) -> None:
         try:
-            return await authenticator.authenticate(scope)
+            token = await authenticator.authenticate(scope)
         except OAuthError:
             scope[_REQUIRED] = self.scope
             raise
+        self._check(token, scope)
+        scope[VERIFIED] = token
 
-    def check(self, token: AccessToken, scope: Scope) -> None:
-        """Raise as `admit` does if a good token is not enough."""
+    def _check(self, token: AccessToken, scope: Scope) -> None:
+        """Refuse a token that is good but not enough."""
         if not self.scope <= token.scope:
             scope[_REQUIRED] = self.scope
             raise InsufficientScope(self.scope)
@@ -106,6 +118,6 @@ def challenge_headers(request: Request, error: OAuthError) -> dict[str, str]:
     required = request.scope.get(_REQUIRED)
     if required is None or isinstance(error, TemporarilyUnavailable):
         return {}
-    metadata = request.app.state.protection.resource_metadata
+    metadata = request.app.sealgate_protection.resource_metadata
     also = {"resource_metadata": metadata} if metadata else {}
     return {"www-authenticate": challenge(error, scope=required, **also)}

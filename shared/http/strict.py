@@ -5,42 +5,37 @@ JSON members alike), and answers a wrong media type as if the body were wrong.
 """
 
 import json
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Iterable
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
-from fastapi.responses import Response
-from fastapi.routing import APIRoute
 from starlette.types import Message
 
 from shared.errors import InvalidRequest, UnsupportedMediaType
 from shared.http import bodies, headers
+from shared.http.guarded import Check, GuardedRoute
 
 
-class StrictRoute(APIRoute):
+class StrictRoute(GuardedRoute):
     """Refuses unknown and repeated query parameters, and JSON bodies that are none.
 
     For routes whose body, if they have one, is JSON. Use it with
     `APIRouter(route_class=StrictRoute)`.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler with the checks before it."""
-        handler = super().get_route_handler()
+    def checks(self) -> list[Check]:
+        """Return the checks of the query, and of the body if there is to be one."""
         names = frozenset(_query_parameters(self.dependant))
-        has_body = self.body_field is not None
 
-        async def check_then_handle(request: Request) -> Response:
+        def check_query(request: Request) -> None:
             query = request.scope["query_string"]
             if query:
                 _check_query(query, names)
-            if has_body:
-                request = await _with_checked_body(request)
-            return await handler(request)
 
-        return check_then_handle
+        body = [] if self.body_field is None else [_with_checked_body]
+        return [*super().checks(), check_query, *body]
 
 
 def _query_parameters(dependant: Dependant) -> Iterable[str]:

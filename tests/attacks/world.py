@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
 from shared import jws
-from shared.access_token import AccessTokenVerifier, KeySet
+from shared.access_token import AccessTokenVerifier
 from shared.errors import InvalidToken
 from shared.jws import SigningKey, VerificationKey
+from shared.key_set import KeySet
 
 ISSUER: Final = "https://issuer.example"
 AUDIENCE: Final = "https://api.example"

@@ -16,8 +16,8 @@ SIZE: Final = 1000
 
 def revoked(lists: RemoteStatusLists, reference: Reference) -> bool | None:
     """Read the entry by what is in memory, as the verifier does for every request."""
-    read = lists.at_hand(reference.uri)
-    return None if read is None else read(reference.idx)
+    entries = lists.at_hand(reference.uri)
+    return None if entries is None else entries.is_revoked(reference.idx, lists._now())
 
 
 class ListServer(JwksServer):

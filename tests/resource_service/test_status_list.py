@@ -349,15 +349,14 @@ async def test_with_the_key_of_a_list_withdrawn_it_is_asked_for_in_full_and_sign
     lists: RemoteStatusLists,
     keys: Keys,
     clock: Clock,
-    signing_key: SigningKey,
     other_key: SigningKey,
 ) -> None:
     await lists.look_up(entry(server, 3))
-    del keys.by_kid[signing_key.kid]
+    keys.use([])
     await clock.advance(5)
     assert "if-none-match" not in server.requests[-1]
     assert lists.fetches["refused"] == 1
-    keys.by_kid[other_key.kid] = other_key.verification_key()
+    keys.use([other_key.verification_key()])
     server.key = other_key
     server.publish(3)
     await clock.advance(5)

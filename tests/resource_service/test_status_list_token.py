@@ -9,9 +9,9 @@ import pytest
 from resource_service import status_list_token
 from resource_service.status_list_token import StatusListRefused
 from shared import jws
-from shared.access_token import KeySet
 from shared.errors import TemporarilyUnavailable
 from shared.jws import SigningKey, VerificationKey
+from shared.key_set import KeySet
 from shared.status_list import MAXIMUM_OCTETS
 from tests.attacks.world import Keys
 from tests.resource_service.status_lists import SIZE, ListServer

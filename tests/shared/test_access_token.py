@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from shared.access_token import TYPE, AccessToken, AccessTokenVerifier, KeySet
+from shared.access_token import TYPE, AccessToken, AccessTokenVerifier
 from shared.errors import InvalidToken, TemporarilyUnavailable
 from shared.jws import SigningKey, VerificationKey
+from shared.key_set import KeySet
 
 NOW = 1_700_000_000
 ISSUER = "https://issuer.example"
@@ -92,6 +93,6 @@ async def test_a_token_seen_before_is_no_good_once_the_keys_are_too_old(
     keys = Keys(key.verification_key(), TemporarilyUnavailable())
     both = verifier(keys)
     await both.verify(token)
-    keys.usable_until = keys.monotonic()
+    keys.use([key.verification_key()], until=keys.monotonic())
     with pytest.raises(TemporarilyUnavailable):
         await both.verify(token)

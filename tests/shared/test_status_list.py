@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import jws
-from shared.status_list import MAXIMUM_OCTETS, Status, StatusListToken, pack, unpack
+from shared.status_list import MAXIMUM_OCTETS, Entries, Status, StatusListToken, pack, unpack
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 LARGEST = 8 * MAXIMUM_OCTETS
@@ -139,3 +139,18 @@ def test_a_malformed_status_list_token_is_refused(change: dict[str, object]) -> 
     changed = {name: value for name, value in (claims | change).items() if value is not None}
     with pytest.raises((msgspec.ValidationError, msgspec.DecodeError)):
         msgspec.json.decode(json.dumps(changed), type=StatusListToken)
+
+
+def test_entries_are_read_until_they_are_too_old_and_no_further_than_they_go() -> None:
+    entries_read = Entries(b"\x02", usable_until=10)
+    entries_read.used = False
+    assert entries_read.is_revoked(1, now=10) is None
+    assert not entries_read.used
+    assert [entries_read.is_revoked(idx, now=9.9) for idx in range(9)] == [
+        *(False, True, False, False, False, False, False, False, None),
+    ]
+    assert entries_read.used
+
+
+def test_of_a_list_that_was_never_had_nothing_is_known() -> None:
+    assert Entries().is_revoked(0, now=-1e9) is None

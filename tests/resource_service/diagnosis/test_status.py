@@ -11,8 +11,9 @@ from resource_service.diagnosis.explanation import Explanation, explain
 from resource_service.diagnosis.findings import Finding, Outcome
 from resource_service.diagnosis.status import observed_status_lists
 from resource_service.status_list_file import StatusListFile
-from shared.access_token import KeySet, Refusal
+from shared.access_token import Refusal
 from shared.jws import SigningKey
+from shared.key_set import KeySet
 from tests.resource_service.issuer import AUDIENCE, Sign
 from tests.resource_service.status_lists import SIZE, ListServer
 
