@@ -1,11 +1,14 @@
 """The verifier's memory of good tokens: never good for longer, never good for another."""
 
+import math
 from typing import Final
 
 import pytest
 
-from shared.access_token import AccessTokenVerifier
+from shared.access_token import AccessTokenVerifier, Statuses
+from shared.errors import TemporarilyUnavailable
 from shared.jws import VerificationKey
+from shared.status_list import Entries, Reference
 from tests.attacks.attack import SIGNATURE, UNKNOWN_KEY
 from tests.attacks.world import AUDIENCE, ISSUER, Keys, Party, World, refusal, text
 
@@ -60,6 +63,54 @@ async def test_a_token_seen_before_is_not_verified_again(
     first = await verifier.verify(token)
     assert await verifier.verify(str(token.encode(), "ascii")) is first
     assert keys.verifications == 1
+
+
+async def test_nor_is_one_whose_status_nobody_asks_for(
+    world: World, verifier: AccessTokenVerifier, keys: CountingKeys
+) -> None:
+    status = {"status_list": {"idx": 500_000, "uri": f"{ISSUER}/status-lists/0"}}
+    token = world.token(claims=world.claims(status=status))
+    for _ in range(2):
+        await verifier.verify(token)
+    assert keys.verifications == 1
+
+
+class OneList(Statuses):
+    """A list that is at hand, and asked for when what is at hand does not do."""
+
+    def __init__(self) -> None:
+        self.entries = Entries(bytes(2), math.inf)
+        self.asked = 0
+
+    def at_hand(self, _uri: str) -> Entries:
+        return self.entries
+
+    async def look_up(self, reference: Reference) -> bool:
+        self.asked += 1
+        raise TemporarilyUnavailable(f"entry {reference.idx}")
+
+
+@pytest.mark.parametrize(
+    ("octets", "lasts"),
+    [(b"\x00\x02", math.inf), (b"\x00", math.inf), (b"\x00\x00", 0)],
+    ids=["is set", "is no more in the list", "is in a list that is too old"],
+)
+async def test_its_status_is_looked_up_once_its_entry(
+    world: World, keys: CountingKeys, clock: Clock, octets: bytes, lasts: float
+) -> None:
+    statuses = OneList()
+    verifier = AccessTokenVerifier(keys, ISSUER, AUDIENCE, statuses=statuses, now=clock)
+    status = {"status_list": {"idx": 9, "uri": f"{ISSUER}/status-lists/0"}}
+    token = world.token(claims=world.claims(status=status))
+    statuses.entries.used = False
+    for _ in range(2):
+        await verifier.verify(token)
+    assert (keys.verifications, statuses.asked) == (1, 0)
+    assert statuses.entries.used
+    statuses.entries.octets, statuses.entries.usable_until = octets, lasts
+    with pytest.raises(TemporarilyUnavailable, match="entry 9"):
+        await verifier.verify(token)
+    assert statuses.asked == 1
 
 
 @pytest.mark.parametrize(
