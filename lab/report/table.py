@@ -136,7 +136,7 @@ def _lag(results: Results, name: str) -> str:
     if "C1" not in results:
         return _MISSING
     lags = results["C1"]["data"]["lags"].get("sticky" if name == "memory" else name)
-    return _MISSING if not lags else f"≤ {seconds(max(0.0, *lags))}"
+    return _MISSING if not lags else f"≤ {seconds(max(0.001, *lags))}"
 
 
 def _survives(results: Results, name: str, fault: str) -> str | Cell:

@@ -22,9 +22,7 @@ def percent_interval(value: Interval) -> str:
 
 
 def seconds(value: float) -> str:
-    """Write seconds; what is shorter than a request is written as that."""
-    if value < 0.001:
-        return "0 s"
+    """Write seconds, or milliseconds if it is less than one."""
     return f"{value * 1e3:.0f} ms" if value < 1 else f"{value:.0f} s"
 
 
