@@ -130,7 +130,8 @@ h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-top: 1px solid var(--li
   padding-top: 1rem; }
 code { font-size: .9em; overflow-wrap: anywhere; }
 th code { white-space: nowrap; }
-.wide { overflow-x: auto; margin: 1rem 0; }
+.wide { overflow-x: auto; margin: 1rem 0; width: max-content; position: relative; left: 50%;
+  max-width: min(100vw - 2rem, 84rem); transform: translateX(-50%); }
 table { border-collapse: collapse; font-size: .85rem; line-height: 1.35; }
 th, td { border: 1px solid var(--line); padding: .35rem .5rem; text-align: left;
   vertical-align: top; min-width: 4.5rem; }

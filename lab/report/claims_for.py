@@ -168,7 +168,7 @@ def p7(data: Json) -> Finding:
             fetches.append(row["fetches"])
     control = statistics.median(first["none"])
     parts = ", ".join(
-        f"`{name}` {statistics.median(values) - control:+.2f} s"
+        f"`{name}` {statistics.median(values) - control:+.2f} s".replace("-0.00", "+0.00")
         for name, values in sorted(first.items())
         if name != "none"
     )

@@ -8,7 +8,7 @@ from lab.faults import FAULTS
 from lab.report import measured
 from lab.report.blocks import Cell, Table, Tone
 from lab.report.predictions import Outcome, outcome, predicted
-from lab.report.texts import micro, octets, percent, seconds
+from lab.report.texts import micro, octets, percent, seconds, two_digits
 
 Json = dict[str, Any]
 Results = Mapping[str, Json]
@@ -129,7 +129,7 @@ def _knee(results: Results, name: str) -> str:
     knee = analysis.knee(
         app[subject].value, store[subject].value, store_capacity=1, replica_capacity=1
     )
-    return "none" if knee == float("inf") else f"{knee:.2g} (model)"
+    return "none" if knee == float("inf") else f"{two_digits(knee)} (model)"
 
 
 def _lag(results: Results, name: str) -> str:

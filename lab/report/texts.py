@@ -26,6 +26,11 @@ def seconds(value: float) -> str:
     return f"{value * 1e3:.0f} ms" if value < 1 else f"{value:.0f} s"
 
 
+def two_digits(value: float) -> str:
+    """Write a number with the two digits that count, and without an exponent."""
+    return f"{float(f'{value:.2g}'):g}"
+
+
 def octets(value: float) -> str:
     """Write a number of bytes."""
     return f"{value:,.0f} B"
