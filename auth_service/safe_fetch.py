@@ -68,20 +68,14 @@ class SafeFetch:
         self._loopback = loopback
         self._timeout = timeout
         self._resolvers = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolver")
-        # No connection is kept: the next one may be for another name at the same address, whose
-        # certificate was never looked at. No proxy: it would resolve the name anew.
-        self._http = httpx.AsyncClient(
-            verify=httpx.create_ssl_context(),
-            trust_env=False,
-            follow_redirects=False,
-            limits=httpx.Limits(max_keepalive_connections=0),
-            timeout=httpx.Timeout(timeout, connect=_CONNECT_WITHIN),
-        )
+        self._opening = asyncio.Lock()
+        self._http: httpx.AsyncClient | None = None
 
     async def close(self) -> None:
         """Give up what is under way."""
         self._resolvers.shutdown(wait=False, cancel_futures=True)
-        await self._http.aclose()
+        if self._http is not None:
+            await self._http.aclose()
 
     def check(self, url: str) -> SplitResult:
         """Return the parts of an address that may be fetched, or raise `FetchRefused`.
@@ -137,6 +131,26 @@ class SafeFetch:
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
             raise Unreachable(f"{type(error).__name__}: {error}") from error
 
+    async def _client(self) -> httpx.AsyncClient:
+        """Return the HTTP client, made when it is first needed.
+
+        To read the certificates of all authorities takes 20 ms of CPU, and most commands, and
+        most issuers, never fetch anything.
+
+        No connection is kept: the next one may be for another name at the same address, whose
+        certificate was never looked at. No proxy: it would resolve the name anew.
+        """
+        async with self._opening:
+            if self._http is None:
+                self._http = httpx.AsyncClient(
+                    verify=await asyncio.to_thread(httpx.create_ssl_context),
+                    trust_env=False,
+                    follow_redirects=False,
+                    limits=httpx.Limits(max_keepalive_connections=0),
+                    timeout=httpx.Timeout(self._timeout, connect=_CONNECT_WITHIN),
+                )
+        return self._http
+
     async def _resolve(self, parts: SplitResult) -> list[_Address]:
         """Return where the host is; one address that must not be fetched spoils the others."""
         assert parts.hostname is not None  # noqa: S101 - see `check`
@@ -160,7 +174,8 @@ class SafeFetch:
         url = _by_number(parts, address)
         # Octets are counted as they arrive, so they must not be compressed.
         headers = {"host": parts.netloc, "accept": accept, "accept-encoding": "identity"}
-        async with self._http.stream(
+        http = await self._client()
+        async with http.stream(
             "GET", url, headers=headers, extensions={"sni_hostname": parts.hostname}
         ) as response:
             if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
@@ -180,7 +195,8 @@ class SafeFetch:
     async def _post(
         self, parts: SplitResult, address: _Address, body: bytes, content_type: str
     ) -> int:
-        async with self._http.stream(
+        http = await self._client()
+        async with http.stream(
             "POST",
             _by_number(parts, address),
             content=body,
