@@ -5,11 +5,8 @@ from typing import Final
 
 import typer
 
-from auth_service.app import create_app
 from auth_service.commands import audit, check_before_serving, clients, keys, load_settings, users
 from auth_service.commands.migrate import migrate
-from shared import logs
-from shared.http.server import serve as serve_http
 
 _LOG: Final = logging.getLogger("auth_service")
 
@@ -29,6 +26,11 @@ app.command()(migrate)
 @app.command()
 def serve() -> None:
     """Serve HTTP until SIGTERM or SIGINT; what is under way may finish within 5 s."""
+    # The web framework takes as long to import as all the rest, and no other command needs it.
+    from auth_service.app import create_app
+    from shared import logs
+    from shared.http.server import serve as serve_http
+
     settings = load_settings()
     check_before_serving(settings)
     logs.configure(settings.log_level)

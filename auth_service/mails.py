@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Final
 
 from auth_service import smtp
-from auth_service.pages.mail_texts import MAILS
+from auth_service.mail_texts import MAILS
 from auth_service.server import AuthorizationServer
 from auth_service.store import audit_log, mail_tokens, users
 from auth_service.store import mails as stored_mails

@@ -2,12 +2,9 @@
 
 import typer
 
-from resource_service.app import create_app
 from resource_service.commands import refuse, tokens
 from resource_service.commands.doctor import doctor
 from resource_service.settings import Settings
-from shared import logs
-from shared.http.server import serve as serve_http
 from shared.settings import UnusableSettings
 
 cli = typer.Typer(
@@ -23,6 +20,11 @@ cli.command()(doctor)
 @cli.command()
 def serve() -> None:
     """Serve one replica until SIGTERM or SIGINT."""
+    # The web framework takes as long to import as all the rest, and no other command needs it.
+    from resource_service.app import create_app
+    from shared import logs
+    from shared.http.server import serve as serve_http
+
     try:
         settings = Settings.load()
     except UnusableSettings as error:
