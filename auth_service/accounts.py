@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from auth_service import mails, throttling
+from auth_service import scope as scopes
 from auth_service.passwords import check_policy
 from auth_service.server import AuthorizationServer
 from auth_service.store import (
@@ -180,6 +181,27 @@ async def _store_password(
     why = Event.PASSWORD_CHANGED
     await refresh_token_families.revoke_all_of(connection, user.sub, now, why)
     return True
+
+
+async def give_consent(
+    connection: Connection,
+    sub: UUID,
+    client_id: str,
+    scope: frozenset[str],
+    resource: str,
+    now: datetime,
+) -> None:
+    """Remember what the user agrees to, within the transaction that acts on it."""
+    await consents.grant(connection, sub, client_id, scope, resource, now)
+    await audit_log.record(
+        connection,
+        Event.CONSENT_GIVEN,
+        now,
+        sub=sub,
+        client_id=client_id,
+        scope=scopes.render(scope)[:500],
+        resource=resource or None,
+    )
 
 
 async def withdraw_consent(server: AuthorizationServer, sub: UUID, client_id: str) -> None:

@@ -11,7 +11,7 @@ from auth_service.store.audit_log import Entry, Event
 
 _BEGINNINGS: Final = (Event.LOGGED_IN, Event.TOKENS_ISSUED)
 _ENDINGS: Final = (Event.REUSED, Event.REVOKED, Event.EXPIRED_IDLE, Event.EXPIRED_ABSOLUTE)
-_HARMLESS: Final = (Event.SCOPE_EXCEEDED, Event.FOREIGN_CLIENT)
+_HARMLESS: Final = (Event.SCOPE_EXCEEDED, Event.OTHER_RESOURCE, Event.FOREIGN_CLIENT)
 _REASONS: Final = {
     "password changed": "the password was changed, which ends every log-in of the user.",
     "user disabled": "an administrator disabled the user, which ends every log-in.",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 
-from auth_service import client_lookup, redirect_uris, sessions
+from auth_service import client_lookup, redirect_uris, resources, sessions
 from auth_service.authentication_context import ONE_FACTOR, SUPPORTED, TWO_FACTORS, acr
 from auth_service.authorization_errors import (
     AccountSelectionRequired,
@@ -90,6 +90,7 @@ async def grant(
         redirect_uri=request.redirect_uri,
         code_challenge=request.code_challenge,
         scope=request.scope,
+        resource=request.resource,
         nonce=request.nonce,
         claims=request.claims.stored(),
         auth_time=session.auth_time,
@@ -145,7 +146,7 @@ def _unless_silent(request: AuthorizationRequest, step: Step, error: OAuthError)
 async def _must_ask(
     server: AuthorizationServer, request: AuthorizationRequest, session: Session
 ) -> bool:
-    """Whether the person has to agree, even if only again.
+    """Whether the person has to agree, even if only again: to all of this, at this resource.
 
     A public client on the person's own machine is asked about every time: any program there
     can pass for it (RFC 8252 §8.6).
@@ -154,4 +155,5 @@ async def _must_ask(
     impostors = client.is_public and redirect_uris.is_native(request.destination.redirect_uri)
     if impostors or "consent" in request.prompt:
         return True
-    return not request.asked <= await consents.granted(server.db, session.sub, client.client_id)
+    at = resources.spellings(server, request.resource)
+    return not request.asked <= await consents.granted(server.db, session.sub, client.client_id, at)

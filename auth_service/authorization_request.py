@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from auth_service import claims, id_tokens, pkce, redirect_uris
+from auth_service import claims, id_tokens, pkce, redirect_uris, resources
 from auth_service import scope as scopes
 from auth_service.authentication_context import SUPPORTED
 from auth_service.authorization_errors import (
@@ -26,7 +26,6 @@ from auth_service.safe_fetch import DocumentRefused, FetchRefused
 from auth_service.scope import OPENID
 from auth_service.server import AuthorizationServer
 from auth_service.store.clients import Client
-from auth_service.tokens import check_resource
 from shared.errors import InvalidRequest, InvalidScope, OAuthError, UnauthorizedClient
 
 GRANT_TYPE: Final = "authorization_code"
@@ -55,6 +54,7 @@ class AuthorizationRequest:
     destination: Destination
     redirect_uri: str | None  # as the request named it
     scope: frozenset[str]
+    resource: str  # "": the default one
     code_challenge: str | None
     nonce: str | None
     prompt: frozenset[str]
@@ -127,7 +127,7 @@ def _checked(
     server: AuthorizationServer, client: Client, destination: Destination, parameters: Parameters
 ) -> AuthorizationRequest:
     _check_form(client, parameters)
-    check_resource(server, parameters)
+    resource = resources.named(server, parameters)
     requested = claims.parse_request(parameters.get("claims"))
     if requested.acr and not requested.acr & set(SUPPORTED):
         raise UnmetAuthenticationRequirements("no log-in here has such an acr")
@@ -138,6 +138,7 @@ def _checked(
         destination=destination,
         redirect_uri=parameters.get("redirect_uri"),
         scope=scopes.asked_of_user(parameters.get("scope"), client.scope),
+        resource=resource,
         code_challenge=pkce.challenge(parameters, required=client.require_pkce or client.is_public),
         nonce=parameters.get("nonce"),
         prompt=_prompt(parameters.get("prompt")),

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from auth_service import scope as scopes
-from auth_service import throttling, user_codes
+from auth_service import accounts, throttling, user_codes
 from auth_service.server import AuthorizationServer
-from auth_service.store import audit_log, consents, device_codes
+from auth_service.store import audit_log, device_codes
 from auth_service.store.audit_log import Event
 from auth_service.store.clients import Client
 from auth_service.store.device_codes import IssuedDeviceCode, PresentedDeviceCode, WaitingDevice
@@ -30,7 +29,7 @@ class DeviceAuthorization:
 
 
 async def begin(
-    server: AuthorizationServer, client: Client, scope: frozenset[str]
+    server: AuthorizationServer, client: Client, scope: frozenset[str], resource: str
 ) -> DeviceAuthorization:
     """Let a device wait for somebody to say yes; the device code has 256 random bits."""
     device_code = secrets.token_urlsafe(32)
@@ -41,6 +40,7 @@ async def begin(
             user_code_mac=user_codes.mac(server, user_code),
             client_id=client.client_id,
             scope=scope,
+            resource=resource,
             issued_at=server.time(),
             poll_interval=INTERVAL,
         )
@@ -73,14 +73,8 @@ async def approve(server: AuthorizationServer, session: Session, user_code: str)
         device = await device_codes.approve(connection, mac, session, now - LIFETIME, now)
         if device is None:
             return False
-        await consents.grant(connection, session.sub, device.client_id, device.scope, now)
-        await audit_log.record(
-            connection,
-            Event.CONSENT_GIVEN,
-            now,
-            sub=session.sub,
-            client_id=device.client_id,
-            scope=scopes.render(device.scope)[:500],
+        await accounts.give_consent(
+            connection, session.sub, device.client_id, device.scope, device.resource, now
         )
     return True
 
@@ -91,12 +85,15 @@ async def deny(server: AuthorizationServer, user_code: str) -> bool:
     return await device_codes.deny(server.db, mac, now - LIFETIME, now)
 
 
-def presented(server: AuthorizationServer, client: Client, device_code: str) -> PresentedDeviceCode:
-    """Return a device code as a client presents it."""
+def presented(
+    server: AuthorizationServer, client: Client, device_code: str, resources: list[str]
+) -> PresentedDeviceCode:
+    """Return a device code as a client presents it; `resources`: what it may be for."""
     now = server.time()
     return PresentedDeviceCode(
         device_code_sha256=_sha256(device_code),
         client_id=client.client_id,
+        resources=resources,
         issued_after=now - LIFETIME,
         at=now,
     )

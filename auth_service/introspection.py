@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from auth_service import resources
 from auth_service import scope as scopes
 from auth_service.server import AuthorizationServer
 from auth_service.status_lists import status_idx
@@ -36,6 +37,8 @@ INACTIVE: Final = Introspection(active=False)
 async def introspect(server: AuthorizationServer, client: Client, token: str) -> Introspection:
     """Return what `client` may know of a token; nothing of one that is not good.
 
+    Nobody has said which resource a client stands for. So it is told of tokens for any of them,
+    and has to see by `aud` whether one is for itself (RFC 7662 §4, RFC 9700 §2.3).
     A refresh token is its own client's business only. Of the status no list is asked but the
     database, so a revocation shows at once.
     """
@@ -86,6 +89,8 @@ async def _refresh_token(
     """Only the newest token of a family counts as good, though the one before may be repeated."""
     family = await refresh_token_families.find_live(server.db, family_id)
     if family is None or family.client_id != client.client_id or family.generation != generation:
+        return INACTIVE
+    if family.resource not in resources.granted(server, ""):
         return INACTIVE
     settings = server.settings
     expires_at = min(

@@ -34,8 +34,8 @@ _CLOSE_WITHIN: Final = 3.0  # seconds, for statements under way
 class AuthorizationServer:
     """Settings, database, keys, passwords and clock; `now` is in seconds since 1970.
 
-    `own_tokens` verifies what was issued here for the resource, `admin_tokens` what was issued for
-    this server itself; neither whether it was revoked since.
+    `own_tokens` verifies what was issued here for any of the resources, `admin_tokens` what was
+    issued for this server itself; neither whether it was revoked since.
     `client_keys` are the key sets of clients by their `jwks_uri`, `client_documents` the metadata
     of clients by a `client_id` that is a URL.
     `visitor_key` is for what we know visitors by (see `throttling`).
@@ -105,7 +105,7 @@ async def open_server(
             keys=keys,
             rotation=KeyRotation(settings, key_encryption_key, now),
             own_tokens=AccessTokenVerifier(
-                keys, settings.issuer, settings.audience, remember=0, now=now
+                keys, settings.issuer, frozenset(settings.audiences), remember=0, now=now
             ),
             admin_tokens=AccessTokenVerifier(
                 keys, settings.issuer, settings.issuer, remember=0, now=now

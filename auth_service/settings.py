@@ -16,6 +16,10 @@ _DAY = 86_400
 STATUS_LIST_LIFETIME = 600  # of a Status List Token, from `iat` to `exp`
 # One spelling only: nothing that a proxy or a browser would encode, decode or resolve.
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+# RFC 8707 §2: an absolute URI, so no fragment (RFC 3986 §4.3). Other URIs than addresses too.
+_RESOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+")
+_RESOURCES: Final = 64
+_RESOURCE_LENGTH: Final = 256  # characters: a row of the audit log has room for one
 
 
 class Settings(ServiceSettings):
@@ -24,7 +28,10 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="AUTH_", frozen=True, extra="forbid")
 
     issuer: str = "http://127.0.0.1:8000"
-    audience: str = Field(default="http://127.0.0.1:8080", min_length=1)
+    audience: str = Field(
+        default="http://127.0.0.1:8080", pattern=r"^[!-~]+$", max_length=_RESOURCE_LENGTH
+    )
+    resources: Annotated[tuple[str, ...], NoDecode] = ()  # beside `audience`
     database_url: SecretStr
     migration_database_url: SecretStr | None = None
     database_pool_size: int = Field(default=10, ge=1, le=200)
@@ -62,6 +69,11 @@ class Settings(ServiceSettings):
     client_id_metadata_documents: bool = False
     fetch_from_loopback: bool = False  # clients' keys and documents: for development and tests
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """Every resource that tokens are issued for, the default one first; not this server."""
+        return (self.audience, *self.resources)
 
     @property
     def path(self) -> str:
@@ -126,7 +138,7 @@ class Settings(ServiceSettings):
                 raise ValueError("must not be every address there is")
         return networks
 
-    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "resources", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value
@@ -139,6 +151,32 @@ class Settings(ServiceSettings):
             if url.scheme not in ("http", "https") or origin != f"{url.scheme}://{url.netloc}":
                 raise ValueError("each must be an origin such as https://app.example")
         return origins
+
+    @field_validator("resources")
+    @classmethod
+    def _check_resources(cls, resources: tuple[str, ...]) -> tuple[str, ...]:
+        """Compared byte for byte, so kept as they are."""
+        if len(resources) > _RESOURCES:
+            raise ValueError(f"must be {_RESOURCES} at most")
+        for resource in resources:
+            if len(resource) > _RESOURCE_LENGTH or not _RESOURCE.fullmatch(resource):
+                raise ValueError(
+                    "each must be an absolute URI without a fragment, such as "
+                    f"https://api.example/mcp, of {_RESOURCE_LENGTH} characters at most"
+                )
+            url = urlsplit(resource)
+            if url.scheme in ("http", "https") and not url.hostname:
+                raise ValueError("an http or https address must name a host")
+        return resources
+
+    @model_validator(mode="after")
+    def _check_each_is_another(self) -> "Settings":
+        # The issuer is the resource of `admin`, whose tokens nobody else may have.
+        if self.issuer in self.resources or len(set(self.audiences)) < len(self.audiences):
+            raise ValueError(
+                "RESOURCES must not name ISSUER, nor AUDIENCE again, nor anything twice"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_loopback(self) -> "Settings":

@@ -8,14 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
-from auth_service import authentication_context, id_tokens, status_lists
+from auth_service import authentication_context, id_tokens, resources, status_lists
 from auth_service import scope as scopes
-from auth_service.parameters import Parameters
 from auth_service.server import AuthorizationServer
 from auth_service.store.clients import Client
 from auth_service.store.refresh_token_families import Family
 from shared.access_token import TYPE
-from shared.errors import InvalidScope, InvalidTarget
+from shared.errors import InvalidScope
 from shared.status_list import Status
 
 _LOG = logging.getLogger(__name__)
@@ -54,31 +53,19 @@ _NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
 _encode = msgspec.json.Encoder().encode
 
 
-def check_resource(server: AuthorizationServer, parameters: Parameters) -> None:
-    """Refuse a `resource` that we issue no tokens for (RFC 8707 §2); without one it is ours.
-
-    This server itself is one too, for clients that act for themselves: see `audience`.
-    """
-    known = {None, server.settings.audience}
-    if parameters.get("grant_type") == "client_credentials":
-        known.add(server.settings.issuer)
-    if parameters.get("resource") not in known:
-        raise InvalidTarget("tokens for this resource are not issued here")
-
-
-def audience(server: AuthorizationServer, scope: frozenset[str], resource: str | None) -> str:
+def audience(server: AuthorizationServer, scope: frozenset[str], resource: str) -> str:
     """Return whom a client's own token is for, or `InvalidScope` (RFC 9068 §3).
 
     `admin` means something at this server and nowhere else, and nothing else does here. So a
     token that a resource sees is good for nothing at the admin API, and the reverse.
     """
-    settings = server.settings
-    meant = settings.issuer if scopes.ADMIN in scope else settings.audience
-    if scopes.ADMIN in scope and len(scope) > 1:
+    settings, for_us = server.settings, scopes.ADMIN in scope
+    if for_us and len(scope) > 1:
         raise InvalidScope("admin goes with no other scope: it is for this server itself")
-    if resource not in {None, meant}:
+    aud = resource or (settings.issuer if for_us else settings.audience)
+    if aud not in ((settings.issuer,) if for_us else settings.audiences):
         raise InvalidScope("the scope means nothing at this resource")
-    return meant
+    return aud
 
 
 def new_jti() -> str:
@@ -131,6 +118,7 @@ def for_user(
         scope=scope,
         jti=jti,
         status_idx=family.status_idx,
+        aud=resources.audience(server, family.resource),
         log_in=family,
         refresh_token=server.refresh_tokens.token(family.family_id, family.generation)
         if refreshable
@@ -151,7 +139,7 @@ def _issue(
     scope: frozenset[str],
     jti: str,
     status_idx: int,
-    aud: str | None = None,
+    aud: str,
     log_in: Family | None = None,
     refresh_token: str | None = None,
 ) -> TokenResponse:
@@ -161,7 +149,7 @@ def _issue(
     claims = _Claims(
         iss=settings.issuer,
         sub=client_id if log_in is None else str(log_in.sub),
-        aud=aud or settings.audience,
+        aud=aud,
         exp=iat + settings.access_token_lifetime,
         iat=iat,
         jti=jti,

@@ -106,7 +106,10 @@ def _install(app: FastAPI, settings: Settings, authenticator: Authenticator) -> 
     openapi.install(app)
     metadata_url = remote.metadata_url(settings.audience)
     protection.install(
-        app, protection.Protection(authenticator, settings.issuer, metadata_url, notes.SCOPES)
+        app,
+        protection.Protection(
+            authenticator, settings.issuer, settings.audience, metadata_url, notes.SCOPES
+        ),
     )
     documentation.install(
         app,

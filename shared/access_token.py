@@ -109,6 +109,8 @@ class Statuses(Protocol):
 class AccessTokenVerifier:
     """Verifies access tokens of one issuer for one audience (RFC 9068 §4).
 
+    Only the issuer itself, which issues for several resources, takes tokens for any of them.
+
     A token seen before is not parsed again: the `remember` newest verified tokens are kept, and
     on every hit the dates, the key and the status are checked anew. Only verified tokens are
     ever kept, so forgeries cannot push good ones out. For one event loop: not for use by several
@@ -132,18 +134,21 @@ class AccessTokenVerifier:
         self,
         keys: KeySet,
         issuer: str,
-        audience: str,
+        audience: str | frozenset[str],
         *,
         statuses: Statuses | None = None,
         leeway: int = LEEWAY,
         remember: int = 4096,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Take `leeway` in seconds, for clocks that differ, both ways."""
+        """Take `leeway` in seconds, for clocks that differ, both ways.
+
+        Of several audiences a token has to name one.
+        """
         self._keys = keys
         self._monotonic = keys.monotonic
         self._issuer = issuer
-        self._audience = audience
+        self._audiences = frozenset([audience]) if isinstance(audience, str) else audience
         self._statuses = statuses
         self._leeway = leeway
         self._remember = remember
@@ -236,9 +241,7 @@ class AccessTokenVerifier:
         if claims.iss != self._issuer:
             raise InvalidToken(Refusal.OTHER_ISSUER, reason=f"iss {claims.iss!r:.99}")
         audience = claims.aud
-        if audience != self._audience and (
-            isinstance(audience, str) or self._audience not in audience
-        ):
+        if self._audiences.isdisjoint((audience,) if isinstance(audience, str) else audience):
             raise InvalidToken(Refusal.OTHER_AUDIENCE, reason=f"aud {audience!r:.99}")
         if claims.cnf is not None:
             raise InvalidToken(Refusal.BOUND_TO_A_KEY, reason="cnf")

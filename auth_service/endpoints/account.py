@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service import accounts, pages, passwords, sessions
+from auth_service import accounts, pages, passwords, resources, sessions
 from auth_service.authentication_context import TWO_FACTORS, acr
 from auth_service.endpoints import browser, second_step, server_of
 from auth_service.endpoints.browser import PageRoute
@@ -51,7 +51,7 @@ async def account_page(request: Request) -> Response:
         done=_DONE.get(done),
         sends_mails=server.settings.smtp_url is not None,
         sessions=[_session(session, here, now, t) for session in alive],
-        apps=[_app(app, now, t) for app in apps],
+        apps=[_app(app, resources.places(server, app.resources), now, t) for app in apps],
     )
 
 
@@ -175,11 +175,12 @@ def _session(session: Session, here: Session, now: datetime, t: Texts) -> dict[s
     }
 
 
-def _app(app: App, now: datetime, t: Texts) -> dict[str, Any]:
+def _app(app: App, places: list[str], now: datetime, t: Texts) -> dict[str, Any]:
     return {
         "client_id": app.client_id,
         "name": app.client_name,
         "scopes": in_order(app.scope),
+        "resources": places,
         **_time("granted", app.granted_at, now, t),
         **_time("used", app.used_at, now, t),
     }

@@ -47,7 +47,11 @@ PARAMETERS: Final = {
     "acr_values": text("Tolerated; the ID token says how strong the log-in was.", "1"),
     "claims": text("Single claims (OIDC Core §5.5), as JSON.", '{"userinfo":{"email":null}}'),
     "ui_locales": text("The languages that the person reads.", "ko en"),
-    "resource": text("Where the token is to be used (RFC 8707).", "http://127.0.0.1:8080"),
+    "resource": text(
+        "Where the tokens are to be used (RFC 8707): one of the `protected_resources` of the "
+        "metadata, once. Left out, the issuer's default.",
+        "http://127.0.0.1:8080",
+    ),
 }
 _BY_BROWSER: Final = {
     **PARAMETERS,

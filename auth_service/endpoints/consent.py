@@ -4,7 +4,14 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service import authorization, client_documents, pages, redirect_uris
+from auth_service import (
+    accounts,
+    authorization,
+    client_documents,
+    pages,
+    redirect_uris,
+    resources,
+)
 from auth_service import scope as scopes
 from auth_service.authorization import Step
 from auth_service.authorization_request import AuthorizationRequest
@@ -12,8 +19,7 @@ from auth_service.authorization_response import AuthorizationResponse, refused
 from auth_service.endpoints import browser, server_of
 from auth_service.endpoints.browser import Browser, PageRoute, StaleRequest
 from auth_service.parameters import Parameters
-from auth_service.store import audit_log, authorization_requests, consents
-from auth_service.store.audit_log import Event
+from auth_service.store import authorization_requests
 from auth_service.store.authorization_requests import WaitingRequest
 from auth_service.store.sessions import Session
 from shared.errors import AccessDenied
@@ -23,7 +29,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 @router.get("/consent")
 async def consent_page(request: Request) -> Response:
-    """Say who asks, for what, and where the answer goes."""
+    """Say who asks, for what, where it will be good for, and where the answer goes."""
     visitor = await browser.of(request)
     parameters = Parameters.parse(request.scope["query_string"])
     waiting, asked = await browser.waiting(request, parameters)
@@ -42,6 +48,7 @@ async def consent_page(request: Request) -> Response:
         client_name=asked.client.name,
         client_host=client_documents.host_of(asked.client.client_id),
         scopes=scopes.in_order(asked.asked),
+        resources=resources.places(server_of(request), [asked.resource]),
         native=asked.client.is_public and redirect_uris.is_native(redirect_uri),
         username=session.username,
         place=urlsplit(redirect_uri).netloc,
@@ -91,14 +98,8 @@ async def _allow(
         if not await authorization_requests.answer(connection, waiting.request_id, now):
             raise StaleRequest("the request has been answered")
         response = await authorization.grant(server, connection, asked, session)
-        await consents.grant(connection, session.sub, client_id, asked.asked, now)
-        await audit_log.record(
-            connection,
-            Event.CONSENT_GIVEN,
-            now,
-            sub=session.sub,
-            client_id=client_id,
-            scope=scopes.render(asked.asked)[:500],
+        await accounts.give_consent(
+            connection, session.sub, client_id, asked.asked, asked.resource, now
         )
         return response
 

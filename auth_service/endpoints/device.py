@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service import device_authorization, pages, user_codes
+from auth_service import device_authorization, pages, resources, user_codes
 from auth_service import scope as scopes
 from auth_service.endpoints import browser, server_of
 from auth_service.endpoints.browser import Browser, PageRoute, StaleRequest
@@ -104,7 +104,7 @@ def _question(
     request: Request, visitor: Browser, session: Session, user_code: str, device: WaitingDevice
 ) -> Response:
     next_ = f"{PATH}?{urlencode({'user_code': user_code})}"
-    issuer = server_of(request).settings.issuer
+    server = server_of(request)
     return pages.render(
         request,
         "device_consent",
@@ -112,6 +112,7 @@ def _question(
         user_code=user_code,
         client_name=device.client_name,
         scopes=scopes.in_order(device.scope),
+        resources=resources.places(server, [device.resource]),
         username=session.username,
-        login_url=f"{issuer}/login?{urlencode({'next': next_})}",
+        login_url=f"{server.settings.issuer}/login?{urlencode({'next': next_})}",
     )

@@ -6,15 +6,14 @@ from urllib.parse import urlencode
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from auth_service import device_authorization, throttling
+from auth_service import device_authorization, resources, throttling
 from auth_service import scope as scopes
 from auth_service.client_authentication import authenticate_client
 from auth_service.device_authorization import GRANT_TYPE, INTERVAL, LIFETIME
 from auth_service.endpoints import client_form, device, server_of, token_document
 from auth_service.endpoints.address import address_of
-from auth_service.endpoints.authorize_document import form, text
+from auth_service.endpoints.authorize_document import PARAMETERS, form, text
 from auth_service.store import audit_log
-from auth_service.tokens import check_resource
 from shared.errors import (
     ContentTooLarge,
     InvalidClient,
@@ -87,7 +86,7 @@ _RESPONSE: Final[dict[str, Any]] = {
         **form(
             {
                 "scope": text("What is asked for, separated by spaces.", "notes:read"),
-                "resource": text("Where the token is to be used (RFC 8707)."),
+                "resource": PARAMETERS["resource"],
                 **token_document.CREDENTIALS,
             },
             {"scope": "notes:read"},
@@ -109,12 +108,12 @@ async def authorize_device(request: Request) -> Response:
         why = "grant type not allowed"
         await audit_log.client_refused(server.db, server.time(), client.client_id, why)
         raise UnauthorizedClient("this client may not use the device authorization grant")
-    check_resource(server, parameters)
+    resource = resources.named(server, parameters)
     scope = scopes.asked_of_user(parameters.get("scope"), client.scope)
     if client.is_public:
         counted = throttling.authorization(server, address_of(request))
         await throttling.admit(server, counted)
-    begun = await device_authorization.begin(server, client, scope)
+    begun = await device_authorization.begin(server, client, scope, resource)
     verification_uri = server.settings.issuer + device.PATH
     answer = {
         "device_code": begun.device_code,

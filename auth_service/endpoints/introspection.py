@@ -27,7 +27,10 @@ _SCHEMA: Final[dict[str, Any]] = {
         "exp": _NUMBER,
         "iat": _NUMBER,
         "iss": _TEXT,
-        "aud": {"description": "Of access tokens.", "type": "string"},
+        "aud": {
+            "description": "Of access tokens: the resource, which has to see that this is itself.",
+            "type": "string",
+        },
         "jti": {"description": "Of access tokens.", "type": "string"},
         "token_type": {"description": "Of access tokens.", "type": "string", "const": "Bearer"},
     },

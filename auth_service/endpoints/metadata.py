@@ -28,6 +28,7 @@ from shared.jws import ALGORITHM
 
 PATHS: Final = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 _MAX_AGE: Final = 300  # seconds
+_ADDRESS: Final = ("https://", "http://")
 _ABOUT_THE_LOG_IN: Final = ("iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid")
 
 router = APIRouter(tags=["discovery"])
@@ -36,7 +37,8 @@ router = APIRouter(tags=["discovery"])
 class Metadata(BaseModel):
     """What is true of this issuer, of RFC 8414 §2 and OpenID Connect Discovery §3.
 
-    `status_list_aggregation_endpoint` is of draft-ietf-oauth-status-list §9.1.
+    `status_list_aggregation_endpoint` is of draft-ietf-oauth-status-list §9.1,
+    `protected_resources` of RFC 9728 §4: those that have an address.
     """
 
     model_config = ConfigDict(
@@ -92,6 +94,7 @@ class Metadata(BaseModel):
     request_uri_parameter_supported: bool
     require_pushed_authorization_requests: bool
     client_id_metadata_document_supported: bool
+    protected_resources: list[str] | None = None
     service_documentation: str
 
 
@@ -153,5 +156,6 @@ async def metadata(request: Request, response: Response) -> Metadata:
         request_uri_parameter_supported=False,  # ours only, from `/par` (RFC 9126 §5)
         client_id_metadata_document_supported=settings.client_id_metadata_documents,
         require_pushed_authorization_requests=False,  # only of clients that are registered so
+        protected_resources=[at for at in settings.audiences if at.startswith(_ADDRESS)] or None,
         service_documentation=f"{issuer}/docs",
     )

@@ -5,11 +5,11 @@ from typing import Final
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from auth_service import resources
 from auth_service.client_authentication import authenticate_client
 from auth_service.endpoints import client_form, server_of, token_document
 from auth_service.grants import GRANTS
 from auth_service.store import audit_log
-from auth_service.tokens import check_resource
 from shared.errors import UnauthorizedClient, UnsupportedGrantType
 
 PATH: Final = "/token"
@@ -48,7 +48,7 @@ async def token(request: Request) -> Response:
             server.db, server.time(), client.client_id, "grant type not allowed"
         )
         raise UnauthorizedClient("this client may not use the grant type")
-    check_resource(server, parameters)
+    resources.named(server, parameters, this_server=grant_type == "client_credentials")
     server.keys.require_signing()  # before the grant is used up, and recorded as used
     response = await grant(server, client, parameters)
     server.metrics.tokens_issued[grant_type] += 1

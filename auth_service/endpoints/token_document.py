@@ -70,8 +70,9 @@ _FORM: Final = {
             "all that the client may have, except `admin`."
         ),
         "resource": _text(
-            "Where the token is to be used (RFC 8707), such as `http://127.0.0.1:8080`; there is "
-            "one choice."
+            "Where the token is to be used (RFC 8707), such as `http://127.0.0.1:8080`: one of "
+            "the `protected_resources` of the metadata, once. What a user has granted is for the "
+            "resource that was named then; no other can be had."
         ),
         "client_id": _text("Who asks, unless HTTP Basic says so."),
         **CREDENTIALS,

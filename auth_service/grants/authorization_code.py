@@ -5,7 +5,7 @@ import logging
 from datetime import timedelta
 from typing import Final, NoReturn
 
-from auth_service import pkce, tokens
+from auth_service import pkce, resources, tokens
 from auth_service import scope as scopes
 from auth_service.parameters import Parameters
 from auth_service.server import AuthorizationServer
@@ -14,7 +14,7 @@ from auth_service.store.authorization_codes import PresentedCode, Redemption
 from auth_service.store.clients import Client
 from auth_service.store.refresh_token_families import Family, LogIn
 from auth_service.tokens import TokenResponse
-from shared.errors import InvalidGrant
+from shared.errors import InvalidGrant, InvalidTarget
 
 LIFETIME: Final = timedelta(seconds=60)
 _LOG = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ def _presented(
         client_id=client.client_id,
         redirect_uri=parameters.get("redirect_uri"),
         code_challenge=pkce.challenge_of(parameters.get("code_verifier")),
+        resources=resources.granted(server, parameters.get("resource", "")),
         issued_after=now - LIFETIME,
         at=now,
     )
@@ -76,6 +77,7 @@ async def _redeem(
             redemption.auth_time,
             redemption.session_id,
             redemption.claims,
+            redemption.resource,
         )
         family = await refresh_token_families.begin(connection, log_in, presented.at, jti)
         if family is None:
@@ -85,7 +87,10 @@ async def _redeem(
 
 
 async def _refuse(server: AuthorizationServer, presented: PresentedCode) -> NoReturn:
-    """End what the code gave, if it was used before; that is committed before the refusal."""
+    """End what the code gave, if it was used before; that is committed before the refusal.
+
+    A code that is for another resource is not used up.
+    """
     family_id = await authorization_codes.family_of_replayed(
         server.db, presented.code_sha256, presented.client_id
     )
@@ -93,4 +98,6 @@ async def _refuse(server: AuthorizationServer, presented: PresentedCode) -> NoRe
         await refresh_token_families.revoke_family(server.db, family_id, presented.at)
         _LOG.warning("authorization code replayed: family %s revoked", family_id)
         raise InvalidGrant(reason=f"replay of the code of family {family_id}")
+    if await authorization_codes.is_for_another_resource(server.db, presented):
+        raise InvalidTarget("the code is for another resource")
     raise InvalidGrant(reason="unknown or expired code, or bound to something else")

@@ -21,5 +21,5 @@ async def client_credentials(
     # There is no user whom `openid` and its like could be about.
     allowed = client.scope - set(scopes.ABOUT_USER)
     scope = scopes.granted(parameters.get("scope"), allowed)
-    aud = tokens.audience(server, scope, parameters.get("resource"))
+    aud = tokens.audience(server, scope, parameters.get("resource", ""))
     return tokens.for_client(server, client, scope, aud)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Final, NoReturn
 
-from auth_service import device_authorization, tokens
+from auth_service import device_authorization, resources, tokens
 from auth_service import scope as scopes
 from auth_service.device_errors import (
     AuthorizationPending,
@@ -18,7 +18,7 @@ from auth_service.store.clients import Client
 from auth_service.store.device_codes import PresentedDeviceCode, State
 from auth_service.store.refresh_token_families import Family, LogIn
 from auth_service.tokens import TokenResponse
-from shared.errors import InvalidGrant, OAuthError
+from shared.errors import InvalidGrant, InvalidTarget, OAuthError
 
 _TOLERANCE: Final = timedelta(seconds=1)  # for a network that is not always as quick
 _SLOWER: Final = 5  # seconds (RFC 8628 §3.5)
@@ -38,7 +38,12 @@ async def device_code(
     The log-in is the device's own: it does not end with the session of the browser in which
     somebody said yes, which is on another device.
     """
-    presented = device_authorization.presented(server, client, parameters.required("device_code"))
+    presented = device_authorization.presented(
+        server,
+        client,
+        parameters.required("device_code"),
+        resources.granted(server, parameters.get("resource", "")),
+    )
     jti = tokens.new_jti()
     family = await _redeem(server, client, presented, jti)
     if family is None:
@@ -64,6 +69,7 @@ async def _redeem(
             approval.amr,
             approval.password_version,
             approval.auth_time,
+            resource=approval.resource,
         )
         return await refresh_token_families.begin(connection, log_in, presented.at, jti)
 
@@ -71,6 +77,8 @@ async def _redeem(
 async def _refuse(server: AuthorizationServer, presented: PresentedDeviceCode) -> NoReturn:
     """Say how it stands; that the device asked too soon is committed before it is told so."""
     state = await device_codes.poll(server.db, presented, tolerance=_TOLERANCE, slower=_SLOWER)
+    if state is State.OTHER_RESOURCE:
+        raise InvalidTarget("the code is for another resource")
     if state in _REFUSALS:
         raise _REFUSALS[state]
     raise InvalidGrant(reason=f"device code: {state or 'unknown, or of another client'}")

@@ -38,7 +38,15 @@ async def password(
     if user.has_second_factor:
         raise InvalidGrant(reason=f"user {user.sub} has a second factor")
     now = server.time()
-    log_in = LogIn(user.sub, client.client_id, scope, _AMR, user.password_version, auth_time=now)
+    log_in = LogIn(
+        user.sub,
+        client.client_id,
+        scope,
+        _AMR,
+        user.password_version,
+        auth_time=now,
+        resource=parameters.get("resource", ""),
+    )
     jti = tokens.new_jti()
     family = await refresh_token_families.begin(server.db, log_in, now, jti)
     if family is None:

@@ -5,8 +5,8 @@ import uuid
 from datetime import timedelta
 from typing import NoReturn
 
+from auth_service import resources, tokens
 from auth_service import scope as scopes
-from auth_service import tokens
 from auth_service.parameters import Parameters
 from auth_service.server import AuthorizationServer
 from auth_service.store import redemptions
@@ -14,7 +14,7 @@ from auth_service.store.audit_log import Event
 from auth_service.store.clients import Client
 from auth_service.store.redemptions import Presented
 from auth_service.tokens import TokenResponse
-from shared.errors import InvalidGrant, InvalidScope
+from shared.errors import InvalidGrant, InvalidScope, InvalidTarget
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ async def refresh_token(
     """Exchange a refresh token for an access token and the next refresh token.
 
     The scope may be narrowed for this access token; the refresh token keeps what was granted.
+    The resource stays what it was.
     A token that comes again within `refresh_grace` gets the same successor, so a lost answer
     or two tabs do no harm; one that comes later, or an older one, ends the family.
     """
@@ -33,7 +34,7 @@ async def refresh_token(
         raise InvalidGrant(reason="not a refresh token of ours")
     requested = parameters.get("scope")
     scope = scopes.granted(requested, client.scope) if requested else frozenset[str]()
-    presented = _presented(server, client, *named)
+    presented = _presented(server, client, *named, parameters.get("resource", ""))
     jti = tokens.new_jti()
     redemption = await redemptions.redeem(server.db, presented, scope, jti)
     if redemption is None:
@@ -46,7 +47,11 @@ async def refresh_token(
 
 
 def _presented(
-    server: AuthorizationServer, client: Client, family_id: uuid.UUID, generation: int
+    server: AuthorizationServer,
+    client: Client,
+    family_id: uuid.UUID,
+    generation: int,
+    resource: str,
 ) -> Presented:
     settings, now = server.settings, server.time()
     grace = timedelta(seconds=settings.refresh_grace)
@@ -58,6 +63,7 @@ def _presented(
         repeat_since=now - grace if grace else None,
         rotated_after=now - timedelta(seconds=settings.refresh_token_idle_lifetime),
         created_after=now - timedelta(seconds=settings.refresh_token_lifetime),
+        resources=resources.granted(server, resource),
     )
 
 
@@ -71,4 +77,6 @@ async def _refuse(
         _LOG.warning("refresh token replayed: family %s revoked", presented.family_id)
     if event is Event.SCOPE_EXCEEDED:
         raise InvalidScope("the scope exceeds what was granted")
+    if event is Event.OTHER_RESOURCE:
+        raise InvalidTarget("what was granted is for another resource")
     raise InvalidGrant(reason=f"{verdict}: family {presented.family_id}")

@@ -42,7 +42,10 @@ class Event(StrEnum):
     USER_CODE_REFUSED = "user code refused", "a user typed a device's code that there is not"
     LOGOUT_TOLD = "client told", "of a log-out in a browser in which it got tokens"
     LOGOUT_NOT_TOLD = "client not told", "of a log-out: it has not answered for a day"
-    CONSENT_GIVEN = "consent given", "the user agreed to the `scope` at a client"
+    CONSENT_GIVEN = (
+        "consent given",
+        "the user agreed to the `scope` at a client, and at the `resource` if it named one",
+    )
     CONSENT_WITHDRAWN = (
         "consent withdrawn",
         "the user took it back, which ended it all",
@@ -70,6 +73,7 @@ class Event(StrEnum):
     EXPIRED_IDLE = "expired (idle)", "a refresh token came after too long a silence"
     EXPIRED_ABSOLUTE = "expired (absolute)", "a refresh token came after the end of its log-in"
     SCOPE_EXCEEDED = "scope exceeded", "a refresh asked for more than was granted"
+    OTHER_RESOURCE = "other resource", "a refresh was to be for another one than was granted"
     FOREIGN_CLIENT = "foreign client", "a refresh token came from a client that it is not for"
     REFRESH_REFUSED = "refresh refused", "for another `reason`"
     REVOKED = "revoked", "a log-in, or the tokens of a client, ended by request"

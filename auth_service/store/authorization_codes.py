@@ -4,13 +4,27 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from auth_service.store import Connection, Database
+
+# A code that is presented as it has to be, but for its resource and its session.
+_GOOD: Final = """
+    code_sha256 = $1
+    AND code.client_id = $2
+    AND (code.redirect_uri IS NULL OR code.redirect_uri = $3)
+    AND code.code_challenge IS NOT DISTINCT FROM $4
+    AND code.issued_at > $5
+    AND code.redeemed_at IS NULL
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedCode:
-    """What a code is bound to; `claims` is what the `claims` parameter asked for."""
+    """What a code is bound to; `claims` is what the `claims` parameter asked for.
+
+    `resource` is as `auth_service.resources` has it, here and below.
+    """
 
     code_sha256: bytes
     client_id: str
@@ -18,6 +32,7 @@ class IssuedCode:
     redirect_uri: str | None
     code_challenge: str | None
     scope: frozenset[str]
+    resource: str
     nonce: str | None
     claims: dict[str, list[str]]
     auth_time: datetime
@@ -27,12 +42,16 @@ class IssuedCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresentedCode:
-    """A code as a client presents it, and the time by which it is judged."""
+    """A code as a client presents it, and the time by which it is judged.
+
+    `resources`: it has to be for one of them.
+    """
 
     code_sha256: bytes
     client_id: str
     redirect_uri: str | None
     code_challenge: str | None  # which the verifier meets
+    resources: list[str]
     issued_after: datetime
     at: datetime
 
@@ -45,6 +64,7 @@ class Redemption:
     password_version: int
     session_id: uuid.UUID
     scope: frozenset[str]
+    resource: str
     nonce: str | None
     claims: dict[str, list[str]]
     auth_time: datetime
@@ -57,8 +77,8 @@ async def add(db: Database, code: IssuedCode) -> None:
         """
         INSERT INTO authorization_codes
             (code_sha256, client_id, session_id, redirect_uri, code_challenge, scope, nonce,
-             claims, auth_time, amr, issued_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             claims, auth_time, amr, issued_at, resource)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """,
         code.code_sha256,
         code.client_id,
@@ -71,6 +91,7 @@ async def add(db: Database, code: IssuedCode) -> None:
         code.auth_time,
         code.amr,
         code.issued_at,
+        code.resource,
     )
 
 
@@ -83,29 +104,20 @@ async def redeem(db: Database, code: PresentedCode) -> Redemption | None:
     family which this transaction begins.
     """
     row = await db.fetchrow(
-        """
+        f"""
         WITH session AS (
             SELECT session_id, sub, password_version FROM sessions
             WHERE ended_at IS NULL AND session_id = (
                 SELECT session_id FROM authorization_codes WHERE code_sha256 = $1)
             FOR SHARE
         )
-        UPDATE authorization_codes AS code SET redeemed_at = $6
+        UPDATE authorization_codes AS code SET redeemed_at = $7
         FROM session
-        WHERE code_sha256 = $1
-          AND code.client_id = $2
-          AND (code.redirect_uri IS NULL OR code.redirect_uri = $3)
-          AND code.code_challenge IS NOT DISTINCT FROM $4
-          AND code.issued_at > $5
-          AND code.redeemed_at IS NULL
+        WHERE {_GOOD} AND code.resource = ANY($6)
         RETURNING session.sub, session.password_version, code.session_id, code.scope,
-                  code.nonce, code.claims, code.auth_time, code.amr
-        """,
-        code.code_sha256,
-        code.client_id,
-        code.redirect_uri,
-        code.code_challenge,
-        code.issued_after,
+                  code.resource, code.nonce, code.claims, code.auth_time, code.amr
+        """,  # noqa: S608 - a constant
+        *_presented(code),
         code.at,
     )
     if row is None:
@@ -117,6 +129,29 @@ async def redeem(db: Database, code: PresentedCode) -> Redemption | None:
         "amr": tuple(row["amr"]),
     }
     return Redemption(**values)
+
+
+async def is_for_another_resource(db: Database, code: PresentedCode) -> bool:
+    """Tell whether a code would be good, were it presented for its own resource."""
+    found = await db.fetchval(
+        f"""
+        SELECT true FROM authorization_codes AS code
+        WHERE {_GOOD} AND NOT code.resource = ANY($6)
+        """,  # noqa: S608 - a constant
+        *_presented(code),
+    )
+    return found is not None
+
+
+def _presented(code: PresentedCode) -> tuple[object, ...]:
+    return (
+        code.code_sha256,
+        code.client_id,
+        code.redirect_uri,
+        code.code_challenge,
+        code.issued_after,
+        code.resources,
+    )
 
 
 async def note_family(connection: Connection, code_sha256: bytes, family_id: uuid.UUID) -> None:

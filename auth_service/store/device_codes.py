@@ -13,22 +13,30 @@ from auth_service.store.sessions import Session
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedDeviceCode:
-    """A device that begins to wait; `poll_interval` is in seconds."""
+    """A device that begins to wait; `poll_interval` is in seconds.
+
+    `resource` is as `auth_service.resources` has it, here and below.
+    """
 
     device_code_sha256: bytes
     user_code_mac: bytes
     client_id: str
     scope: frozenset[str]
+    resource: str
     issued_at: datetime
     poll_interval: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresentedDeviceCode:
-    """A device code as a client presents it, and the time by which it is judged."""
+    """A device code as a client presents it, and the time by which it is judged.
+
+    `resources`: it has to be for one of them.
+    """
 
     device_code_sha256: bytes
     client_id: str
+    resources: list[str]
     issued_after: datetime
     at: datetime
 
@@ -40,6 +48,7 @@ class WaitingDevice:
     client_id: str
     client_name: str
     scope: frozenset[str]
+    resource: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,7 @@ class Approval:
     auth_time: datetime
     amr: tuple[str, ...]
     scope: frozenset[str]
+    resource: str
 
 
 class State(StrEnum):
@@ -60,6 +70,7 @@ class State(StrEnum):
     TOO_SOON = "too soon"
     DENIED = "denied"
     EXPIRED = "expired"
+    OTHER_RESOURCE = "other resource"
     REDEEMED = "redeemed"
 
 
@@ -68,8 +79,9 @@ async def add(db: Database, code: IssuedDeviceCode) -> bool:
     added = await db.fetchval(
         """
         INSERT INTO device_codes
-            (device_code_sha256, user_code_mac, client_id, scope, issued_at, poll_interval)
-        VALUES ($1, $2, $3, $4, $5, $6)
+            (device_code_sha256, user_code_mac, client_id, scope, issued_at, poll_interval,
+             resource)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT DO NOTHING
         RETURNING true
         """,
@@ -79,6 +91,7 @@ async def add(db: Database, code: IssuedDeviceCode) -> bool:
         sorted(code.scope),
         code.issued_at,
         code.poll_interval,
+        code.resource,
     )
     return added is not None
 
@@ -87,7 +100,7 @@ async def find(db: Database, user_code_mac: bytes, since: datetime) -> WaitingDe
     """Return the device that shows this code, if it waits and its client is not disabled."""
     row = await db.fetchrow(
         """
-        SELECT client_id, clients.name, device_codes.scope
+        SELECT client_id, clients.name, device_codes.scope, resource
         FROM device_codes JOIN clients USING (client_id)
         WHERE user_code_mac = $1 AND issued_at > $2 AND decided_at IS NULL
           AND disabled_at IS NULL
@@ -109,7 +122,7 @@ async def approve(
         FROM clients
         WHERE user_code_mac = $1 AND issued_at > $2 AND decided_at IS NULL
           AND clients.client_id = device.client_id AND disabled_at IS NULL
-        RETURNING device.client_id, clients.name, device.scope
+        RETURNING device.client_id, clients.name, device.scope, resource
         """,
         user_code_mac,
         since,
@@ -159,18 +172,19 @@ async def redeem(db: Database, code: PresentedDeviceCode) -> Approval | None:
         """
         UPDATE device_codes SET redeemed_at = $4
         WHERE device_code_sha256 = $1 AND client_id = $2 AND issued_at > $3
-          AND sub IS NOT NULL AND redeemed_at IS NULL
-        RETURNING sub, password_version, auth_time, amr, scope
+          AND sub IS NOT NULL AND redeemed_at IS NULL AND resource = ANY($5)
+        RETURNING sub, password_version, auth_time, amr, scope, resource
         """,
         code.device_code_sha256,
         code.client_id,
         code.issued_after,
         code.at,
+        code.resources,
     )
     if row is None:
         return None
-    sub, password_version, auth_time, amr, scope = row.values()
-    return Approval(sub, password_version, auth_time, tuple(amr), frozenset(scope))
+    sub, password_version, auth_time, amr, scope, resource = row.values()
+    return Approval(sub, password_version, auth_time, tuple(amr), frozenset(scope), resource)
 
 
 async def poll(
@@ -198,6 +212,7 @@ async def poll(
             WHEN redeemed_at IS NOT NULL THEN 'redeemed'
             WHEN issued_at <= $3 THEN 'expired'
             WHEN decided_at IS NOT NULL AND sub IS NULL THEN 'denied'
+            WHEN NOT resource = ANY($7) THEN 'other resource'
             WHEN too_soon THEN 'too soon'
             ELSE 'pending'
         END AS state
@@ -208,6 +223,7 @@ async def poll(
         code.at,
         tolerance,
         slower,
+        code.resources,
     )
     return None if row is None else State(row["state"])
 
@@ -218,5 +234,5 @@ async def forget(db: Database, since: datetime) -> None:
 
 
 def _waiting(row: asyncpg.Record) -> WaitingDevice:
-    client_id, name, scope = row.values()
-    return WaitingDevice(client_id, name, frozenset(scope))
+    client_id, name, scope, resource = row.values()
+    return WaitingDevice(client_id, name, frozenset(scope), resource)

@@ -19,6 +19,7 @@ class Presented:
 
     `repeat_since`: the previous token may come again if it was exchanged since; None: never.
     `rotated_after` and `created_after`: what is older has expired, by idleness and absolutely.
+    `resources`: the family has to be for one of them.
     """
 
     family_id: uuid.UUID
@@ -28,6 +29,7 @@ class Presented:
     repeat_since: datetime | None
     rotated_after: datetime
     created_after: datetime
+    resources: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Redemption:
 async def redeem(
     db: Database, token: Presented, scope: frozenset[str], jti: str
 ) -> Redemption | None:
-    """Exchange a token for its successor; None if it is not to be had, or not for this scope.
+    """Exchange a token for its successor; None if it is not to be had, or not for all of this.
 
     The one UPDATE both tests and sets, so of any number of concurrent calls with the newest
     token one advances the family. The others wait for it and then find their token to be the
@@ -64,6 +66,7 @@ async def redeem(
               AND family.rotated_at > $6
               AND family.created_at > $7
               AND family.scope @> $8
+              AND family.resource = ANY($10)
               AND users.sub = family.sub AND users.disabled_at IS NULL
               AND clients.client_id = family.client_id AND clients.disabled_at IS NULL
             RETURNING family.*
@@ -85,6 +88,7 @@ async def redeem(
         token.created_after,
         sorted(scope),
         jti,
+        token.resources,
     )
     if row is None:
         return None
@@ -114,6 +118,7 @@ async def refuse(db: Database, token: Presented, scope: frozenset[str]) -> tuple
                   OR generation = $2 + 1 AND (rotated_at >= $5) IS NOT TRUE
                 THEN 'reuse: family revoked'
                 WHEN NOT scope @> $8 THEN 'scope exceeded'
+                WHEN NOT resource = ANY($9) THEN 'other resource'
                 ELSE 'client or user disabled'
             END AS verdict
             FROM (VALUES (true)) AS always LEFT JOIN family ON true
@@ -121,7 +126,7 @@ async def refuse(db: Database, token: Presented, scope: frozenset[str]) -> tuple
             SELECT *, CASE
                 WHEN verdict IN (
                     'foreign client', 'expired (idle)', 'expired (absolute)',
-                    'reuse: family revoked', 'scope exceeded'
+                    'reuse: family revoked', 'scope exceeded', 'other resource'
                 ) THEN verdict ELSE 'refresh refused'
             END AS event
             FROM judged
@@ -153,6 +158,7 @@ async def refuse(db: Database, token: Presented, scope: frozenset[str]) -> tuple
         token.rotated_after,
         token.created_after,
         sorted(scope),
+        token.resources,
     )
     assert row is not None  # noqa: S101 - the statement always has one row
     return Event(row["event"]), row["verdict"]

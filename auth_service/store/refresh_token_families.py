@@ -19,7 +19,7 @@ class LogIn:
     """A user who has proved who he is; `password_version` is that of the password checked.
 
     `session_id`: the browser's session in which he did; `claims`: what the client asked to know
-    by name (OIDC Core §5.5).
+    by name (OIDC Core §5.5); `resource` is as `auth_service.resources` has it, here and below.
     """
 
     sub: uuid.UUID
@@ -30,6 +30,7 @@ class LogIn:
     auth_time: datetime
     session_id: uuid.UUID | None = None
     claims: dict[str, list[str]] = field(default_factory=dict)
+    resource: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Family:
     status_idx: int
     session_id: uuid.UUID | None
     claims: dict[str, list[str]]
+    resource: str
 
     @property
     def sid(self) -> str:
@@ -55,7 +57,9 @@ class Family:
         return str(self.session_id or self.family_id)
 
 
-COLUMNS = "family_id, sub, scope, auth_time, amr, generation, status_idx, session_id, claims"
+COLUMNS = (
+    "family_id, sub, scope, auth_time, amr, generation, status_idx, session_id, claims, resource"
+)
 
 
 async def begin(db: Database, log_in: LogIn, now: datetime, jti: str) -> Family | None:
@@ -70,17 +74,18 @@ async def begin(db: Database, log_in: LogIn, now: datetime, jti: str) -> Family 
         WITH begun AS (
             INSERT INTO refresh_token_families
                 (family_id, sub, client_id, scope, auth_time, amr, generation, created_at,
-                 rotated_at, session_id, claims)
-            SELECT $1, sub, client_id, $4, $9, $5, 1, $7, $7, $10, $11
+                 rotated_at, session_id, claims, resource)
+            SELECT $1, sub, client_id, $4, $9, $5, 1, $7, $7, $10, $11, $12
             FROM users, clients
             WHERE sub = $2 AND users.disabled_at IS NULL AND password_version = $6
               AND client_id = $3 AND clients.disabled_at IS NULL
             FOR SHARE
             RETURNING *
         ), recorded AS (
-            INSERT INTO audit_log (at, event, sub, client_id, family_id, jti)
+            INSERT INTO audit_log (at, event, sub, client_id, family_id, jti, detail)
             SELECT $7, CASE WHEN session_id IS NULL THEN 'logged in' ELSE 'tokens issued' END,
-                   sub, client_id, family_id, $8
+                   sub, client_id, family_id, $8,
+                   jsonb_strip_nulls(jsonb_build_object('resource', NULLIF(resource, '')))
             FROM begun
         )
         SELECT {COLUMNS} FROM begun
@@ -96,6 +101,7 @@ async def begin(db: Database, log_in: LogIn, now: datetime, jti: str) -> Family 
         log_in.auth_time,
         log_in.session_id,
         json.dumps(log_in.claims),
+        log_in.resource,
     )
     return None if row is None else family_of(row)
 
@@ -107,6 +113,7 @@ class Live:
     sub: uuid.UUID
     client_id: str
     scope: frozenset[str]
+    resource: str
     generation: int
     created_at: datetime
     rotated_at: datetime
@@ -116,7 +123,7 @@ async def find_live(db: Database, family_id: uuid.UUID) -> Live | None:
     """Return the family, unless it was revoked or its user is disabled."""
     row = await db.fetchrow(
         """
-        SELECT sub, client_id, scope, generation, family.created_at, rotated_at
+        SELECT sub, client_id, scope, resource, generation, family.created_at, rotated_at
         FROM refresh_token_families AS family JOIN users USING (sub)
         WHERE family_id = $1 AND revoked_at IS NULL AND disabled_at IS NULL
         """,

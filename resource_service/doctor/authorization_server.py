@@ -18,6 +18,7 @@ _LISTS: Final = (
     "code_challenge_methods_supported",
     "subject_types_supported",
     "id_token_signing_alg_values_supported",
+    "protected_resources",
 )
 _REQUIRED: Final = ("issuer", "response_types_supported", "token_endpoint", "jwks_uri")
 _REQUIRED_OF_OPENID: Final = (

@@ -46,7 +46,8 @@ async def request(
         check,
         _SECTION,
         f"{answer.summary} {shown(refusal) if refusal else ''}".rstrip(),
-        "See the error: check id and secret, and that the client may use client_credentials.",
+        "See the error: check id and secret, that the client may use client_credentials, and that "
+        "the issuer has this API among its resources.",
     )
     _check_response(record, answer, document)
     return document

@@ -42,7 +42,7 @@ def install(app: FastAPI, protection: Protection) -> None:
     inner = app.openapi
 
     def openapi() -> dict[str, Any]:
-        return describe(inner(), protection.issuer, protection.scopes)
+        return describe(inner(), protection.issuer, protection.resource, protection.scopes)
 
     # Overriding the method is FastAPI's documented way to extend the document.
     app.openapi = openapi  # type: ignore[method-assign]
@@ -66,7 +66,7 @@ def protect(
     remote = RemoteVerification(
         issuer, audience, jwks_uri=jwks_uri, status_lists_uri=status_lists_uri
     )
-    install(app, Protection(BearerAuthenticator(remote.verifier), issuer))
+    install(app, Protection(BearerAuthenticator(remote.verifier), issuer, audience))
     remote.keep_fresh_in(app)
 
     async def refuse(request: Request, error: Exception) -> JSONResponse:

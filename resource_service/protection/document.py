@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from fastapi.openapi.models import (
     HTTPBearer,
@@ -46,9 +47,9 @@ def security(scopes: Iterable[str]) -> Security:
 
 
 def describe(
-    document: dict[str, Any], issuer: str, descriptions: Mapping[str, str]
+    document: dict[str, Any], issuer: str, resource: str, descriptions: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Say in the OpenAPI document where tokens come from, and which scopes there are."""
+    """Say in the OpenAPI document where tokens for `resource` come from, and the scopes."""
     used: set[str] = set()
     for path in document.get("paths", {}).values():
         for operation in path.values():
@@ -58,7 +59,9 @@ def describe(
                 operation["security"] = security(scopes)
                 used |= scopes
     components = document.setdefault("components", {})
-    ours = _schemes(issuer, {scope: descriptions.get(scope, "") for scope in sorted(used)})
+    ours = _schemes(
+        issuer, resource, {scope: descriptions.get(scope, "") for scope in sorted(used)}
+    )
     others = components.get("securitySchemes", {})
     components["securitySchemes"] = {
         **{name: scheme for name, scheme in others.items() if name not in ours},
@@ -71,7 +74,9 @@ def _is_protected(declared: Security) -> bool:
     return any(OAUTH2.scheme_name in alternative for alternative in declared)
 
 
-def _schemes(issuer: str, scopes: dict[str, str]) -> dict[str, Any]:
+def _schemes(issuer: str, resource: str, scopes: dict[str, str]) -> dict[str, Any]:
+    # In the address, since OpenAPI has no place for it: an issuer may have several resources.
+    query = urlencode({"resource": resource})
     return {
         BEARER.scheme_name: {
             "type": "http",
@@ -84,7 +89,7 @@ def _schemes(issuer: str, scopes: dict[str, str]) -> dict[str, Any]:
             "type": "oauth2",
             "flows": {
                 "authorizationCode": {
-                    "authorizationUrl": f"{issuer}/authorize",
+                    "authorizationUrl": f"{issuer}/authorize?{query}",
                     "tokenUrl": f"{issuer}/token",
                     "scopes": scopes,
                 }

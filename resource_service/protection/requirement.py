@@ -30,6 +30,7 @@ class Protection:
 
     authenticator: Authenticator
     issuer: str
+    resource: str  # what the tokens' `aud` contains
     resource_metadata: str = ""  # where RFC 9728's document is, if the app has one
     scopes: Mapping[str, str] = field(default_factory=dict)  # each with a description
 

@@ -167,7 +167,7 @@ async def test_who_is_disabled_between_authentication_and_redemption_gets_nothin
     family_id, generation = issuer.server.refresh_tokens.read(refresh_token)
     now = issuer.server.time()
     yesterday = now - timedelta(days=1)
-    token = Presented(family_id, generation, "web", now, now, yesterday, yesterday)
+    token = Presented(family_id, generation, "web", now, now, yesterday, yesterday, [""])
     await issuer.server.db.execute(f"UPDATE {table} SET disabled_at = now()")  # noqa: S608
     db = issuer.server.db
     assert await redemptions.redeem(db, token, frozenset(), "unused") is None

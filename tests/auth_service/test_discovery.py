@@ -75,6 +75,7 @@ async def test_the_metadata_are_true(issuer: Any, path: str) -> None:
         "request_uri_parameter_supported": False,
         "require_pushed_authorization_requests": False,
         "client_id_metadata_document_supported": False,
+        "protected_resources": ["http://127.0.0.1:8080"],
         "service_documentation": "http://127.0.0.1:8000/docs",
     }
 

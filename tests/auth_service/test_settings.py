@@ -43,6 +43,23 @@ def test_the_defaults_are_those_of_the_design() -> None:
         pytest.param("AUTH_ISSUER", "http://127.0.0.1.evil.example", id="loopback look-alike"),
         pytest.param("AUTH_ISSUER", "ftp://127.0.0.1", id="scheme"),
         pytest.param("AUTH_ISSUER", "auth.example", id="no scheme"),
+        pytest.param("AUTH_AUDIENCE", "https://api.example https://x.example", id="two audiences"),
+        pytest.param("AUTH_AUDIENCE", "", id="no audience"),
+        pytest.param("AUTH_RESOURCES", "files", id="no URI"),
+        pytest.param("AUTH_RESOURCES", "/files", id="relative"),
+        pytest.param("AUTH_RESOURCES", "//files.example", id="without a scheme"),
+        pytest.param("AUTH_RESOURCES", "https://files.example#x", id="resource with a fragment"),
+        pytest.param("AUTH_RESOURCES", "https://files.example#", id="an empty fragment"),
+        pytest.param("AUTH_RESOURCES", "https:///files", id="no host"),
+        pytest.param("AUTH_RESOURCES", "https://files.example/ü", id="not ASCII"),
+        pytest.param("AUTH_RESOURCES", "https://a.example,https://b.example#x", id="commas"),
+        pytest.param("AUTH_RESOURCES", 'https://files.example/"', id="no URI character"),
+        pytest.param("AUTH_RESOURCES", "urn:a https://b.example/#", id="second resource"),
+        pytest.param("AUTH_RESOURCES", f"urn:{'x' * 253}", id="long resource"),
+        pytest.param("AUTH_RESOURCES", " ".join(f"urn:x:{n}" for n in range(65)), id="too many"),
+        pytest.param("AUTH_RESOURCES", "urn:a urn:b urn:a", id="one resource twice"),
+        pytest.param("AUTH_RESOURCES", "http://127.0.0.1:8080", id="the audience again"),
+        pytest.param("AUTH_RESOURCES", "http://127.0.0.1:8000", id="the issuer"),
         pytest.param("AUTH_CORS_ORIGINS", "*", id="any origin"),
         pytest.param("AUTH_CORS_ORIGINS", "https://a.example/", id="origin with a slash"),
         pytest.param("AUTH_CORS_ORIGINS", "https://a.example https://b.example/x", id="second"),
@@ -93,6 +110,15 @@ def test_origins_are_separated_by_spaces(monkeypatch: pytest.MonkeyPatch) -> Non
     settings = Settings.load()
     assert settings.cors_origins == ("https://a.example", "http://127.0.0.1:8080")
     assert settings.signing_key_bits == 4096
+
+
+def test_resources_are_separated_by_spaces_and_kept_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert Settings.load().audiences == ("http://127.0.0.1:8080",)
+    resources = ("https://a.example", "https://a.example/", "HTTPS://a.example/x?y=%2F", "urn:a:b")
+    monkeypatch.setenv("AUTH_RESOURCES", "  ".join(resources))
+    assert Settings.load().audiences == ("http://127.0.0.1:8080", *resources)
 
 
 def test_this_machine_is_fetched_from_only_by_an_issuer_on_it(

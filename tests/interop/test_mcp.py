@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import httpx2
 import pytest
 from mcp import ClientSession
@@ -106,12 +107,8 @@ def resource(port: int) -> str:
 
 @pytest.fixture(scope="module")
 async def site(state_folder: Path, resource: str) -> AsyncIterator[SecureSite]:
-    """An issuer whose tokens are for the MCP server."""
-    settings = Settings(
-        auth={"AUTH_AUDIENCE": resource},
-        resource={"RESOURCE_AUDIENCE": resource},
-        postgres=QUICK,
-    )
+    """An issuer with two resources: the notes API, which is the default one, and the MCP server."""
+    settings = Settings(auth={"AUTH_RESOURCES": resource}, postgres=QUICK)
     async with secure_site(state_folder / "mcp", settings=settings) as site:
         yield site
 
@@ -182,3 +179,46 @@ async def test_it_logs_in_with_a_client_id_metadata_document(
     assert app.memory.client is not None
     assert app.memory.client.client_id == url
     await check(app, site, said)
+
+
+async def test_a_token_for_one_resource_is_refused_by_the_other(
+    site: SecureSite, server: str, person: Somebody
+) -> None:
+    """Each says in its metadata what a client has to ask for, and takes nothing else."""
+    app, api = App(person, site, server), site.stack.api_url
+    await app.call()
+    assert app.memory.tokens is not None
+    for_mcp = app.memory.tokens.access_token
+    async with httpx.AsyncClient(verify=site.proxy.trust(), trust_env=False) as http:
+        challenge = (await http.get(f"{api}/notes")).headers["www-authenticate"]
+        where = f"{api}/.well-known/oauth-protected-resource"
+        assert f'resource_metadata="{where}"' in challenge
+        metadata = (await http.get(where)).json()
+        assert metadata["authorization_servers"] == [site.issuer]
+        for_notes = await token_for(http, site, metadata["resource"])
+
+        async def status(method: str, url: str, token: str) -> int:
+            header = {"authorization": f"Bearer {token}"}
+            return (await http.request(method, url, headers=header, json={})).status_code
+
+        assert await status("GET", f"{api}/notes", for_notes) == 200
+        assert await status("GET", f"{api}/notes", for_mcp) == 401
+        assert await status("POST", server, for_notes) == 401
+        assert await status("POST", server, for_mcp) != 401
+        assert await status("POST", server, await token_for(http, site, server)) != 401
+
+
+async def token_for(http: httpx.AsyncClient, site: SecureSite, resource: str) -> str:
+    """Get a token as a program does that has read the metadata."""
+    demo = site.stack.demo
+    answer = await http.post(
+        f"{site.issuer}/token",
+        data={
+            "grant_type": "client_credentials",
+            "scope": "notes:read",
+            "resource": resource,
+        },
+        auth=(demo["DEMO_CLIENT_ID"], demo["DEMO_CLIENT_SECRET"]),
+    )
+    token: str = answer.raise_for_status().json()["access_token"]
+    return token

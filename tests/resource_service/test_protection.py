@@ -191,7 +191,7 @@ async def test_the_openapi_document_tells_where_tokens_come_from(jwks: JwksServe
     assert set(schemes) == {"oauth2", "bearer"}
     assert schemes["oauth2"]["flows"] == {
         "authorizationCode": {
-            "authorizationUrl": f"{ISSUER}/authorize",
+            "authorizationUrl": f"{ISSUER}/authorize?resource=http%3A%2F%2F127.0.0.1%3A8080",
             "tokenUrl": f"{ISSUER}/token",
             "scopes": {"notes:read": "", "notes:write": ""},
         }

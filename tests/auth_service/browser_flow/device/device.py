@@ -13,9 +13,12 @@ UNKNOWN = "BBBB-BBBB"  # one in 20⁸ that a device has it
 Codes = dict[str, Any]
 
 
-async def begin(app: Any, scope: str = "notes:read", client_id: str = "tv") -> Codes:
+async def begin(
+    app: Any, scope: str = "notes:read", client_id: str = "tv", resource: str = ""
+) -> Codes:
     response = await app.http.post(
-        "/device_authorization", data={"client_id": client_id, "scope": scope}
+        "/device_authorization",
+        data={"client_id": client_id, "scope": scope, "resource": resource},
     )
     assert response.status_code == 200, response.text
     codes: Codes = response.json()
