@@ -84,7 +84,7 @@ async def verified_user(
     settings is replaced. `TooManyRequests` if there were too many wrong ones, whether this one
     is right or not.
     """
-    user = await users.find(server.db, username)
+    user = await users.find(server.statements, username)
     counted = throttling.log_in(server, username, caller)
     try:
         await throttling.admit(server, counted)

@@ -46,7 +46,7 @@ async def authenticate_client(
     credentials = _credentials(authorization, parameters)
     client_id = credentials.client_id
     try:
-        client = await find_client(server, server.lookups, client_id)
+        client = await find_client(server, server.statements, client_id)
     except FetchRefused as error:
         raise InvalidClient(reason=f"{client_id!r:.200}: {error}") from error
     if client is None:

@@ -7,11 +7,11 @@ from auth_service import client_documents, client_metadata
 from auth_service.server import AuthorizationServer
 from auth_service.store import Database, clients
 from auth_service.store.clients import Client
-from auth_service.store.lookups import Lookups
+from auth_service.store.statements import Statements
 
 
 async def find_client(
-    server: AuthorizationServer, db: "Database | Lookups", client_id: str
+    server: AuthorizationServer, db: "Database | Statements", client_id: str
 ) -> Client | None:
     """Return a client, disabled or not; None if there is no such one.
 

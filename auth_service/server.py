@@ -20,7 +20,7 @@ from auth_service.refresh_tokens import RefreshTokens
 from auth_service.safe_fetch import SafeFetch
 from auth_service.settings import Settings
 from auth_service.status_lists import StatusLists
-from auth_service.store.lookups import Lookups
+from auth_service.store.statements import Statements
 from auth_service.stored_key import StoredKey
 from shared.access_token import AccessTokenVerifier
 from shared.database import Pool, create_pool
@@ -43,7 +43,7 @@ class AuthorizationServer:
 
     settings: Settings
     db: Pool
-    lookups: Lookups
+    statements: Statements
     key_encryption_key: KeyEncryptionKey
     keys: KeyRing
     rotation: KeyRotation
@@ -90,7 +90,7 @@ async def open_server(
         command_timeout=_STATEMENT_WITHIN,
     )
     await db
-    lookups = Lookups(db)
+    statements = Statements(db)
     fetch = SafeFetch(loopback=settings.fetch_from_loopback)
     # Of their own, since any stranger may name an address: names that take long to resolve hold
     # up other documents, and nothing else.
@@ -100,7 +100,7 @@ async def open_server(
         yield AuthorizationServer(
             settings=settings,
             db=db,
-            lookups=lookups,
+            statements=statements,
             key_encryption_key=key_encryption_key,
             keys=keys,
             rotation=KeyRotation(settings, key_encryption_key, now),
@@ -128,7 +128,7 @@ async def open_server(
         await for_strangers.close()
         try:
             async with asyncio.timeout(_CLOSE_WITHIN):
-                await lookups.close()
+                await statements.close()
                 await db.close()
         except TimeoutError:
             db.terminate()

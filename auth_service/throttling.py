@@ -101,7 +101,7 @@ def mail(server: AuthorizationServer, email: str, address: str) -> list[Throttle
 
 async def admit(server: AuthorizationServer, counted: Sequence[Throttle]) -> None:
     """Count a try, or raise `TooManyRequests`."""
-    seconds = await throttles.take(server.db, counted, server.time())
+    seconds = await throttles.take(server.statements, counted, server.time())
     if seconds:
         raise TooManyRequests(retry_after=seconds)
 
@@ -111,12 +111,12 @@ async def succeeded(server: AuthorizationServer, counted: Sequence[Throttle]) ->
 
     Those of the whole account stay: it is the attacker who makes them, and the owner who logs in.
     """
-    await throttles.give_back(server.db, counted, server.time(), cleared=counted[0].key)
+    await throttles.give_back(server.statements, counted, server.time(), cleared=counted[0].key)
 
 
 async def undo(server: AuthorizationServer, counted: Sequence[Throttle]) -> None:
     """Take back a try that was not made after all."""
-    await throttles.give_back(server.db, counted, server.time())
+    await throttles.give_back(server.statements, counted, server.time())
 
 
 def device_cookie(server: AuthorizationServer, username: str) -> str:

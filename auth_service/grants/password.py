@@ -48,7 +48,7 @@ async def password(
         resource=parameters.get("resource", ""),
     )
     jti = tokens.new_jti()
-    family = await refresh_token_families.begin(server.db, log_in, now, jti)
+    family = await refresh_token_families.begin(server.statements, log_in, now, jti)
     if family is None:
         raise InvalidGrant(reason=f"user {user.sub} or the client was changed during log-in")
     refreshable = "refresh_token" in client.grant_types

@@ -10,7 +10,7 @@ import asyncpg
 
 from auth_service.authentication_methods import PRIVATE_KEY_JWT
 from auth_service.store import Database
-from auth_service.store.lookups import Lookups
+from auth_service.store.statements import Statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ _COLLECTIONS: Final[dict[str, Callable[[list[str]], Collection[str]]]] = {
 _FIND = f"SELECT {_COLUMNS} FROM clients WHERE client_id = $1"  # noqa: S608 - a constant
 
 
-async def find(db: "Database | Lookups", client_id: str) -> Client | None:
+async def find(db: "Database | Statements", client_id: str) -> Client | None:
     """Return the client with this `client_id`, disabled or not."""
     row = await db.fetchrow(_FIND, client_id)
     return None if row is None else _client(row)

@@ -12,6 +12,7 @@ from datetime import datetime
 import asyncpg
 
 from auth_service.store import Database
+from auth_service.store.statements import Statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ COLUMNS = (
 )
 
 
-async def begin(db: Database, log_in: LogIn, now: datetime, jti: str) -> Family | None:
+async def begin(
+    db: "Database | Statements", log_in: LogIn, now: datetime, jti: str
+) -> Family | None:
     """Begin a family; None if the user or the client was disabled since, or the password changed.
 
     `jti` is that of the access token which the client will get, for the audit log. FOR SHARE

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from auth_service.store import WITHOUT_WAITING, Database
+from auth_service.store.statements import Statements
 
 LONGEST: Final = 60  # seconds that anybody is made to wait
 
@@ -31,7 +32,7 @@ _EMPTY_AT: Final = "greatest(old.empty_at, $4) + excluded.leak * interval '1 sec
 _BEYOND: Final = f"ceil(extract(epoch FROM {_EMPTY_AT} - $4) / excluded.leak) - excluded.free"
 
 
-async def take(db: Database, throttles: Sequence[Throttle], now: datetime) -> int:
+async def take(db: "Database | Statements", throttles: Sequence[Throttle], now: datetime) -> int:
     """Count one more of each and return 0, or return how many seconds are to be waited.
 
     Each row tests and counts by itself, so of any number of concurrent calls as many get through
@@ -72,11 +73,15 @@ async def take(db: Database, throttles: Sequence[Throttle], now: datetime) -> in
 
 
 async def give_back(
-    db: Database, throttles: Sequence[Throttle], now: datetime, *, cleared: bytes | None = None
+    db: "Database | Statements",
+    throttles: Sequence[Throttle],
+    now: datetime,
+    *,
+    cleared: bytes | None = None,
 ) -> None:
     """Take back one count of each, and all that were made under the key `cleared`."""
     # In the order of the keys, as `take` goes: two of these never wait for each other.
-    await db.execute(
+    await db.fetchrow(
         f"""
         {WITHOUT_WAITING}, locked AS (
             SELECT key FROM throttles, without_waiting WHERE key = ANY($1)

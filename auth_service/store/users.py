@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 
 from auth_service.store import Database
+from auth_service.store.statements import Statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ async def add(db: Database, username: str, password_hash: str, now: datetime) ->
     return None if row is None else _user(row)
 
 
-async def find(db: Database, username: str) -> User | None:
+async def find(db: "Database | Statements", username: str) -> User | None:
     """Return the user with exactly this name, disabled or not."""
     # lower() is for the index; the comparison as typed decides.
     row = await db.fetchrow(

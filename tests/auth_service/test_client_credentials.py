@@ -119,7 +119,7 @@ async def test_tokens_are_issued_where_nothing_can_be_written(
     )
     for _ in range(6):
         await issuer.server.db.expire_connections()
-        await issuer.server.lookups.close()
+        await issuer.server.statements.close()
         assert (await issuer.token(grant_type="client_credentials")).status_code == 200
     refused = await issuer.token(
         "web", grant_type="password", username="alice", password="correct horse battery staple"

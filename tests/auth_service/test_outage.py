@@ -170,7 +170,7 @@ async def test_requests_that_are_cancelled_leave_no_connection_behind(running: A
         responses = await asyncio.gather(*(running.log_in() for _ in range(40)))
     assert len(responses) == 40
     pool = running.server.db
-    assert pool.get_idle_size() + len(running.server.lookups._kept) == pool.get_size()
+    assert pool.get_idle_size() + len(running.server.statements._kept) == pool.get_size()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
 
-class Lookups:
+class Statements:
     """Runs single statements without going through the pool each time, which costs 30 µs.
 
     At most half of the pool's connections are kept, so transactions always find some. A
