@@ -15,6 +15,7 @@ from auth_service import (
     backchannel_logout,
     client_assertions,
     device_authorization,
+    ended_log_ins,
     mails,
     pushed_requests,
     registration,
@@ -28,6 +29,7 @@ from shared.errors import TemporarilyUnavailable
 _LOG = logging.getLogger(__name__)
 _POLL: Final = 1.0  # seconds; another process's rotation is seen so soon
 _FORGET_EVERY: Final = 60.0  # seconds
+_GO_THROUGH_EVERY: Final = 3600.0  # seconds, for what has to be looked at row by row
 
 
 @asynccontextmanager
@@ -37,6 +39,7 @@ async def kept_up(server: AuthorizationServer) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(_keep_up(server, prepared=prepared)),
         asyncio.create_task(_keep_forgetting(server)),
+        asyncio.create_task(_keep_going_through(server)),
         asyncio.create_task(_keep_telling(server)),
         asyncio.create_task(_keep_mailing(server)),
     ]
@@ -65,6 +68,15 @@ async def _keep_forgetting(server: AuthorizationServer) -> None:
     while True:
         await asyncio.sleep(_FORGET_EVERY)
         well = await _succeeds(lambda: _forget(server), well=well)
+
+
+async def _keep_going_through(server: AuthorizationServer) -> None:
+    """Remove log-ins that are over; the first time soon after the start."""
+    well, wait = True, _FORGET_EVERY
+    while True:
+        await asyncio.sleep(wait)
+        well = await _succeeds(lambda: ended_log_ins.forget(server), well=well)
+        wait = _GO_THROUGH_EVERY
 
 
 async def _keep_telling(server: AuthorizationServer) -> None:

@@ -64,6 +64,17 @@ def test_every_event_of_the_audit_log_is_documented_as_it_is_meant_and_no_other(
     assert documented == [(event.value, event.meaning) for event in Event]
 
 
+@pytest.mark.parametrize("service", ["auth", "resource"])
+def test_every_table_says_how_long_its_rows_are_kept(service: str) -> None:
+    folder = REPOSITORY / f"{service}_service/store/migrations"
+    files = "".join(file.read_text() for file in folder.glob("*.sql"))
+    tables = set(re.findall(r"^CREATE TABLE (\w+)", files, re.MULTILINE)) | {"migrations"}
+    text = (REPOSITORY / "docs/retention.md").read_text()
+    section = text.partition(f"## The {service} service")[2].partition("\n## ")[0]
+    first_cells = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(first_cells))) == tables
+
+
 def test_every_command_of_the_lab_is_documented_and_no_other() -> None:
     commands = {
         command.callback.__name__ for command in lab.registered_commands if command.callback

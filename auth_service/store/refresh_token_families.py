@@ -88,7 +88,8 @@ async def begin(
             INSERT INTO audit_log (at, event, sub, client_id, family_id, jti, detail)
             SELECT $7, CASE WHEN session_id IS NULL THEN 'logged in' ELSE 'tokens issued' END,
                    sub, client_id, family_id, $8,
-                   jsonb_strip_nulls(jsonb_build_object('resource', NULLIF(resource, '')))
+                   jsonb_strip_nulls(jsonb_build_object(
+                       'resource', NULLIF(resource, ''), 'sid', session_id))
             FROM begun
         )
         SELECT {COLUMNS} FROM begun
@@ -156,11 +157,18 @@ async def find_by_status(db: Database, status_idx: int) -> Family | None:
 
 
 async def begun_in(db: Database, session_id: uuid.UUID) -> list[uuid.UUID]:
-    """Return the ids of the logins that began in a browser's session, the newest first."""
+    """Return the ids of the logins that began in a browser's session, the newest first.
+
+    Also of those that are removed by now, as long as the audit log knows of them.
+    """
     rows = await db.fetch(
         """
-        SELECT family_id FROM refresh_token_families
-        WHERE session_id = $1 ORDER BY created_at DESC
+        SELECT family_id FROM (
+            SELECT family_id, created_at FROM refresh_token_families WHERE session_id = $1
+            UNION
+            SELECT family_id, at FROM audit_log
+            WHERE event = 'tokens issued' AND detail ->> 'sid' = $1::uuid::text
+        ) AS begun ORDER BY created_at DESC
         """,
         session_id,
     )
@@ -196,6 +204,47 @@ async def revoke_all_of(db: Database, sub: uuid.UUID, now: datetime, why: str) -
 async def revoke_all_at(db: Database, client_id: str, now: datetime) -> None:
     """End every login at a client, which is disabled."""
     await _end("client_id = $3", db, now, "client disabled", client_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """What a family was revoked, last refreshed, or begun before, when its row may go."""
+
+    revoked_before: datetime
+    rotated_before: datetime
+    created_before: datetime
+
+
+async def forget(db: Database, over: Over, after: uuid.UUID, most: int) -> uuid.UUID | None:
+    """Of the `most` families that come after one, remove those that are over; return the last one.
+
+    None if there are none to look at. Each statement looks at so many rows and waits for nobody,
+    however large the table is. A family stays as long as the browser's session in which it began:
+    whoever ends that tells the clients which got tokens in it (see `logout_deliveries`).
+    """
+    last: uuid.UUID | None = await db.fetchval(
+        """
+        WITH looked_at AS (
+            SELECT family_id FROM refresh_token_families
+            WHERE family_id > $1 ORDER BY family_id LIMIT $2
+        ), over AS (
+            SELECT family_id FROM refresh_token_families AS family JOIN looked_at USING (family_id)
+            WHERE (revoked_at <= $3 OR rotated_at <= $4 OR created_at <= $5)
+              AND NOT EXISTS (
+                  SELECT FROM sessions WHERE sessions.session_id = family.session_id)
+            FOR UPDATE OF family SKIP LOCKED
+        ), removed AS (
+            DELETE FROM refresh_token_families WHERE family_id IN (SELECT family_id FROM over)
+        )
+        SELECT family_id FROM looked_at ORDER BY family_id DESC LIMIT 1
+        """,
+        after,
+        most,
+        over.revoked_before,
+        over.rotated_before,
+        over.created_before,
+    )
+    return last
 
 
 async def _end(condition: str, db: Database, now: datetime, why: str, *parameters: object) -> bool:
