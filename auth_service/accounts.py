@@ -11,6 +11,7 @@ from uuid import UUID
 
 from auth_service import mails, throttling
 from auth_service import scope as scopes
+from auth_service.mail_texts import DEFAULT_LANGUAGE
 from auth_service.passwords import check_policy
 from auth_service.server import AuthorizationServer
 from auth_service.store import (
@@ -114,11 +115,12 @@ async def change_password(
     caller: Caller,
     *,
     logged_in: bool = False,
+    language: str = DEFAULT_LANGUAGE,
 ) -> User:
     """Replace the password and end every login; the old password is the proof of who asks.
 
     Returns the user as he is from now on. Unless he is `logged_in`, with all his factors, one who
-    has a second factor is refused.
+    has a second factor is refused. `language`: of the notice that is sent.
 
     Raises `AccessDenied`, the same and at the same cost for an unknown user, a disabled one and
     a wrong password, and what `verified_user` and `check_policy` raise.
@@ -132,14 +134,17 @@ async def change_password(
     password_hash = await server.passwords.hash(new_password)
     async with server.db.acquire() as connection, connection.transaction():
         if not await _store_password(
-            connection, user, password_hash, server.time(), by="old password"
+            server, connection, user, password_hash, by="old password", language=language
         ):
             raise AccessDenied("wrong user name or password", reason="changed meanwhile")
     return replace(user, password_hash=password_hash, password_version=user.password_version + 1)
 
 
 async def reset_password(
-    server: AuthorizationServer, token_sha256: bytes, new_password: str
+    server: AuthorizationServer,
+    token_sha256: bytes,
+    new_password: str,
+    language: str = DEFAULT_LANGUAGE,
 ) -> bool:
     """Replace the password of whoever was sent this token, and end every login of his.
 
@@ -153,29 +158,24 @@ async def reset_password(
         token = await mail_tokens.take(connection, token_sha256, Kind.RESET, since, now)
         user = None if token is None else await users.find_by_sub(connection, token.sub)
         return user is not None and await _store_password(
-            connection, user, password_hash, now, by="mail"
+            server, connection, user, password_hash, by="mail", language=language
         )
 
 
-async def verify_email(server: AuthorizationServer, token_sha256: bytes) -> bool:
-    """Note that the address to which this token was sent is its user's; False as above."""
-    now = server.time()
-    since = now - mails.LIFETIMES[Kind.VERIFY]
-    async with server.db.acquire() as connection, connection.transaction():
-        token = await mail_tokens.take(connection, token_sha256, Kind.VERIFY, since, now)
-        if token is None:
-            return False
-        await users.set_verified_email(connection, token.sub, token.email)
-        await audit_log.record(connection, Event.EMAIL_VERIFIED, now, sub=token.sub)
-    return True
-
-
 async def _store_password(
-    connection: Connection, user: User, password_hash: str, now: datetime, *, by: str
+    server: AuthorizationServer,
+    connection: Connection,
+    user: User,
+    password_hash: str,
+    *,
+    by: str,
+    language: str,
 ) -> bool:
     """Store it and end every login; False if it was changed, or the user disabled, meanwhile."""
     if not await users.change_password(connection, user, password_hash):
         return False
+    now = server.time()
+    await mails.notify(server, connection, Kind.PASSWORD_CHANGED, user.sub, language)
     await audit_log.record(connection, Event.PASSWORD_CHANGED, now, sub=user.sub, by=by)
     await logout_deliveries.add_all_of(connection, user.sub, now)
     why = Event.PASSWORD_CHANGED

@@ -8,11 +8,13 @@ import secrets
 import uuid
 from typing import Final
 
-from auth_service import throttling, totp
+from auth_service import mails, throttling, totp
 from auth_service.authentication_context import RECOVERY_CODE, TOTP
+from auth_service.mail_texts import DEFAULT_LANGUAGE
 from auth_service.server import AuthorizationServer
 from auth_service.store import audit_log, second_factors
 from auth_service.store.audit_log import Event
+from auth_service.store.mails import Kind
 from auth_service.store.second_factors import SecondFactor
 from auth_service.store.users import User
 from auth_service.throttling import Caller
@@ -48,10 +50,13 @@ async def unconfirmed(server: AuthorizationServer, sub: uuid.UUID) -> bytes | No
     return _secret(server, factor)
 
 
-async def confirm(server: AuthorizationServer, sub: uuid.UUID, code: str) -> list[str]:
+async def confirm(
+    server: AuthorizationServer, sub: uuid.UUID, code: str, language: str = DEFAULT_LANGUAGE
+) -> list[str]:
     """Switch it on, if the code is one of the generator's; return recovery codes, shown once.
 
-    Raises `AccessDenied` for any other code.
+    `language`: of the notice that is sent, here and below. Raises `AccessDenied` for any other
+    code.
     """
     factor = await second_factors.find(server.db, sub)
     if factor is None or factor.confirmed_at is not None:
@@ -66,29 +71,41 @@ async def confirm(server: AuthorizationServer, sub: uuid.UUID, code: str) -> lis
             raise AccessDenied("there is nothing to confirm")
         await second_factors.replace_recovery_codes(connection, sub, list(map(_sha256, codes)))
         await audit_log.record(connection, Event.SECOND_FACTOR_ON, now, sub=sub)
+        await mails.notify(server, connection, Kind.SECOND_FACTOR_ON, sub, language)
     return codes
 
 
-async def renew_recovery_codes(server: AuthorizationServer, sub: uuid.UUID) -> list[str]:
+async def renew_recovery_codes(
+    server: AuthorizationServer, sub: uuid.UUID, language: str = DEFAULT_LANGUAGE
+) -> list[str]:
     """Return new recovery codes, shown once; the old ones are worth nothing then."""
     codes = [_new_recovery_code() for _ in range(RECOVERY_CODES)]
     async with server.db.acquire() as connection, connection.transaction():
         await second_factors.replace_recovery_codes(connection, sub, list(map(_sha256, codes)))
         await audit_log.record(connection, Event.RECOVERY_CODES_RENEWED, server.time(), sub=sub)
+        await mails.notify(server, connection, Kind.RECOVERY_CODES_RENEWED, sub, language)
     return codes
 
 
-async def remove(server: AuthorizationServer, sub: uuid.UUID) -> bool:
+async def remove(
+    server: AuthorizationServer, sub: uuid.UUID, language: str = DEFAULT_LANGUAGE
+) -> bool:
     """Switch it off; False if it was not on."""
     async with server.db.acquire() as connection, connection.transaction():
         removed = await second_factors.remove(connection, sub)
         if removed:
             await audit_log.record(connection, Event.SECOND_FACTOR_OFF, server.time(), sub=sub)
+            await mails.notify(server, connection, Kind.SECOND_FACTOR_OFF, sub, language)
     return removed
 
 
 async def prove(
-    server: AuthorizationServer, sub: uuid.UUID, username: str, code: str, caller: Caller
+    server: AuthorizationServer,
+    sub: uuid.UUID,
+    username: str,
+    code: str,
+    caller: Caller,
+    language: str = DEFAULT_LANGUAGE,
 ) -> tuple[str, ...]:
     """Take a code, once, and return the `amr` of a password with it.
 
@@ -101,7 +118,7 @@ async def prove(
     except TooManyRequests:
         await _note_failure(server, sub, "too many attempts")
         raise
-    amr = await _take(server, sub, _SEPARATORS.sub("", code))
+    amr = await _take(server, sub, _SEPARATORS.sub("", code), language)
     if amr is None:
         await _note_failure(server, sub, "wrong code")
         raise AccessDenied("this is not the code")
@@ -109,7 +126,9 @@ async def prove(
     return amr
 
 
-async def _take(server: AuthorizationServer, sub: uuid.UUID, code: str) -> tuple[str, ...] | None:
+async def _take(
+    server: AuthorizationServer, sub: uuid.UUID, code: str, language: str
+) -> tuple[str, ...] | None:
     factor = await second_factors.find(server.db, sub)
     if factor is None or factor.confirmed_at is None:
         return None
@@ -121,6 +140,7 @@ async def _take(server: AuthorizationServer, sub: uuid.UUID, code: str) -> tuple
         if not await second_factors.take_recovery_code(connection, sub, _sha256(code), now):
             return None
         await audit_log.record(connection, Event.RECOVERY_CODE_USED, now, sub=sub)
+        await mails.notify(server, connection, Kind.RECOVERY_CODE_USED, sub, language)
     return RECOVERY_CODE
 
 

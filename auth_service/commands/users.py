@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from auth_service import accounts, second_factor
+from auth_service import accounts, second_factor, user_claims
 from auth_service.claims import check
 from auth_service.commands import refuse, show, with_server
 from auth_service.server import AuthorizationServer
@@ -56,7 +56,7 @@ def claims(username: Name, as_json: AsJson = False) -> None:
         known = check(json.load(sys.stdin))
     except ValueError as error:
         refuse(str(error))
-    user = with_server(lambda server: stored_users.set_claims(server.db, username, known))
+    user = with_server(lambda server: user_claims.set_claims(server, username, known))
     _show_changed(user, username, as_json)
 
 

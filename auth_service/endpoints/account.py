@@ -115,7 +115,13 @@ async def change_password(request: Request) -> Response:
         return _password_form(request, visitor.csrf_token, here, error, "bad_password")
     try:
         user = await accounts.change_password(
-            server, here.username, old, new, browser.caller(request), logged_in=True
+            server,
+            here.username,
+            old,
+            new,
+            browser.caller(request),
+            logged_in=True,
+            language=pages.language_of(request),
         )
     except OAuthError as error:
         return _password_form(request, visitor.csrf_token, here, error, _problem(error))

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service import accounts, mails, pages, throttling
+from auth_service import accounts, mails, pages, throttling, user_claims
 from auth_service.endpoints import browser, server_of
 from auth_service.endpoints.browser import Browser, PageRoute, StaleRequest
 from auth_service.endpoints.password_reset import check_offered
@@ -77,7 +77,8 @@ async def verify(request: Request) -> Response:
     """Note that the address is the user's, once."""
     server, visitor = server_of(request), await browser.of(request)
     parameters = await browser.form(request, visitor)
-    if not await accounts.verify_email(server, mails.sha256(parameters.get("token", ""))):
+    token, language = parameters.get("token", ""), pages.language_of(request)
+    if not await user_claims.verify_email(server, mails.sha256(token), language):
         raise StaleRequest("the link has been used, or is too old")
     return pages.render(request, "message", heading="email_verified", text="logged_out_text")
 

@@ -66,7 +66,8 @@ async def reset(request: Request) -> Response:
     username = await _username(request, token)
     try:
         passwords.check_policy(new, username)
-        done = await accounts.reset_password(server, mails.sha256(token), new)
+        language = pages.language_of(request)
+        done = await accounts.reset_password(server, mails.sha256(token), new, language)
     except OAuthError as error:
         values = {"token": token, "username": username}
         return _page(request, "reset_password", visitor, error, **values)

@@ -39,6 +39,7 @@ async def take_code(request: Request) -> Response:
             user.username,
             parameters.get("code", ""),
             browser.caller(request),
+            pages.language_of(request),
         )
     except OAuthError as error:
         browser.count(request, error)

@@ -62,7 +62,9 @@ async def confirm(request: Request) -> Response:
     if secret is None:
         raise StaleRequest("there is nothing to confirm")
     try:
-        codes = await second_factor.confirm(server, here.sub, parameters.get("code", ""))
+        codes = await second_factor.confirm(
+            server, here.sub, parameters.get("code", ""), pages.language_of(request)
+        )
     except AccessDenied as error:
         return _set_up(request, visitor, here, secret, error)
     cookie = await sessions.strengthen(server, here, TOTP)
@@ -79,13 +81,14 @@ async def change(request: Request) -> Response:
         return browser.to_login(request, PATH)
     code = parameters.get("code", "")
     try:
-        caller = browser.caller(request)
-        await second_factor.prove(server, here.sub, here.username, code, caller)
+        caller, language = browser.caller(request), pages.language_of(request)
+        await second_factor.prove(server, here.sub, here.username, code, caller, language)
     except OAuthError as error:
         return await _page(request, visitor, here, error, problem(error))
     if parameters.get("what") == "codes":
-        return _codes(request, await second_factor.renew_recovery_codes(server, here.sub))
-    await second_factor.remove(server, here.sub)
+        codes = await second_factor.renew_recovery_codes(server, here.sub, language)
+        return _codes(request, codes)
+    await second_factor.remove(server, here.sub, language)
     return browser.see_other(f"{server.settings.issuer}/account?done=two_step_off")
 
 

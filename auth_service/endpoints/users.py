@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from auth_service import accounts, passwords
+from auth_service import accounts, pages, passwords
 from auth_service.endpoints import server_of
 from auth_service.endpoints.address import address_of
 from auth_service.throttling import Caller
@@ -121,6 +121,11 @@ async def change_password(
     """
     server = server_of(request)
     await accounts.change_password(
-        server, username, change.old_password, change.new_password, Caller(address_of(request))
+        server,
+        username,
+        change.old_password,
+        change.new_password,
+        Caller(address_of(request)),
+        language=pages.language_of(request),
     )
     return Response(status_code=HTTPStatus.NO_CONTENT, headers=_NO_STORE)

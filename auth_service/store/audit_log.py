@@ -52,8 +52,12 @@ class Event(StrEnum):
     )
     TOKENS_ISSUED = "tokens issued", "a client got tokens for a user logged in in a browser"
     LOG_IN_FAILED = "log-in failed", "of a known user; `reason` says why"
-    MAIL_SENT = "mail sent", "with a link to `reset` the password or to `verify` the address"
+    MAIL_SENT = (
+        "mail sent",
+        "with a link to `reset` the password or to `verify` the address, or notice of a change",
+    )
     EMAIL_VERIFIED = "e-mail verified", "the user has used the link that was sent there"
+    CLAIMS_CHANGED = "claims changed", "what is known of a user was replaced by a command"
     SECOND_FACTOR_ON = "second factor on", "log-ins of the user need a one-time code from now on"
     SECOND_FACTOR_OFF = "second factor off", "the password alone will do again"
     RECOVERY_CODE_USED = "recovery code used", "instead of a one-time code"

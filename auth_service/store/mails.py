@@ -20,6 +20,12 @@ class Kind(StrEnum):
 
     RESET = "reset"
     VERIFY = "verify"
+    PASSWORD_CHANGED = "password changed"  # noqa: S105 - it is none
+    SECOND_FACTOR_ON = "second factor on"
+    SECOND_FACTOR_OFF = "second factor off"
+    RECOVERY_CODES_RENEWED = "recovery codes renewed"
+    RECOVERY_CODE_USED = "recovery code used"
+    EMAIL_CHANGED = "e-mail changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,11 @@ async def take(db: Database, most: int, now: datetime) -> list[Mail]:
         _LONGEST_WAIT,
     )
     return [Mail(row["mail_id"], Kind(row["kind"]), *list(row.values())[2:]) for row in rows]
+
+
+async def forget(db: Database, asked_before: datetime) -> None:
+    """Remove what nobody sends any more, since there is no relay now."""
+    await db.execute("DELETE FROM mails WHERE asked_at <= $1", asked_before)
 
 
 async def done(db: Database, mail_id: uuid.UUID) -> None:

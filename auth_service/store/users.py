@@ -85,11 +85,27 @@ async def find_by_verified_email(db: Database, email: str) -> list[User]:
     return [_user(row) for row in rows]
 
 
-async def set_verified_email(db: Database, sub: uuid.UUID, email: str) -> None:
-    """Store an address that the user has shown to be his."""
-    await db.execute(
-        "UPDATE users SET email = $2, email_verified = true WHERE sub = $1", sub, email
+async def verified_email(db: Database, sub: uuid.UUID) -> str | None:
+    """Return the address that the user has verified; None if there is none."""
+    email: str | None = await db.fetchval(
+        "SELECT email FROM users WHERE sub = $1 AND email_verified", sub
     )
+    return email
+
+
+async def set_verified_email(db: Database, sub: uuid.UUID, email: str) -> str | None:
+    """Store an address that the user has shown to be his; return the one verified before."""
+    before: str | None = await db.fetchval(
+        """
+        WITH before AS (SELECT sub, email, email_verified FROM users WHERE sub = $1 FOR UPDATE)
+        UPDATE users SET email = $2, email_verified = true
+        FROM before WHERE users.sub = before.sub
+        RETURNING CASE WHEN before.email_verified THEN before.email END
+        """,
+        sub,
+        email,
+    )
+    return before
 
 
 async def list_all(db: Database, *, after: str = "", most: int | None = None) -> list[User]:

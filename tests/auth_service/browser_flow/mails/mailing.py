@@ -37,8 +37,7 @@ class Relay(Message):
 
     def links(self) -> list[str]:
         """The links in what it was given, the newest last."""
-        texts = [mail.get_payload(decode=True).decode() for mail in self.mails]
-        return [re.findall(r"http://\S+", text)[0] for text in texts]
+        return re.findall(r"http://\S+", "".join(map(text_of, self.mails)))
 
 
 @asynccontextmanager
@@ -52,6 +51,12 @@ async def relaying(
     )
     async with server:
         yield server.sockets[0].getsockname()[1]
+
+
+def text_of(mail: Any) -> str:
+    """What a person reads in it."""
+    text: str = mail.get_payload(decode=True).decode()
+    return text
 
 
 async def ask(person: Person, email: str = ADDRESS) -> httpx.Response:
