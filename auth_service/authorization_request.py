@@ -70,14 +70,15 @@ class AuthorizationRequest:
 
 
 async def read(
-    server: AuthorizationServer, parameters: Parameters, *, direct: bool = False
+    server: AuthorizationServer, parameters: Parameters, address: str, *, direct: bool = False
 ) -> AuthorizationRequest:
     """Validate a request; `direct`: it came by the browser just now, and was not pushed.
 
+    `address`: who asks, for what has to be fetched (see `find_client`).
     Raises `RefusedByRedirect`, or an `OAuthError` that must be shown and not sent: an unknown
     or disabled client, or a redirect URI that is not registered for it.
     """
-    client = await _client(server, parameters)
+    client = await _client(server, parameters, address)
     destination = _destination(client, parameters)
     try:
         if direct and client.require_pushed_authorization_requests:
@@ -87,11 +88,11 @@ async def read(
         raise RefusedByRedirect(destination, error) from error
 
 
-async def _client(server: AuthorizationServer, parameters: Parameters) -> Client:
+async def _client(server: AuthorizationServer, parameters: Parameters, address: str) -> Client:
     client_id = parameters.required("client_id")
     try:
         found = len(client_id) <= _CLIENT_ID
-        client = await find_client(server, server.db, client_id) if found else None
+        client = await find_client(server, server.db, client_id, address) if found else None
     except FetchRefused as error:
         # Where it leads in our network, and whether, is nobody's business.
         why = str(error) if isinstance(error, DocumentRefused) else "it cannot be fetched"

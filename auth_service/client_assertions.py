@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from auth_service import throttling
 from auth_service.safe_fetch import FetchRefused
 from auth_service.server import AuthorizationServer
 from auth_service.store import client_assertions
@@ -77,11 +78,14 @@ def parse(assertion: str) -> Assertion:
         raise AuthenticationFailed(f"the assertion is malformed: {error}") from error
 
 
-async def verify(server: AuthorizationServer, client: Client, assertion: Assertion) -> None:
+async def verify(
+    server: AuthorizationServer, client: Client, assertion: Assertion, address: str
+) -> None:
     """Check everything about an assertion, except that it has not come before.
 
-    Raises `AuthenticationFailed`, or `TemporarilyUnavailable` when the client's keys are out of
-    reach.
+    Raises `AuthenticationFailed`; `TemporarilyUnavailable` when the client's keys are out of
+    reach, and `TooManyRequests` when they would have to be fetched and too much was lately, for
+    the `address` that asks.
     """
     claims = assertion.claims
     if not claims.iss == claims.sub == client.client_id:
@@ -89,7 +93,7 @@ async def verify(server: AuthorizationServer, client: Client, assertion: Asserti
     if claims.aud != server.settings.issuer:
         raise AuthenticationFailed(f"aud {claims.aud!r:.99}")
     _check_dates(claims, server.now())
-    key = (await _keys(server, client, assertion.kid)).get(assertion.kid)
+    key = (await _keys(server, client, assertion.kid, address)).get(assertion.kid)
     if key is None:
         raise AuthenticationFailed(f"the client has no key {assertion.kid!r}")
     if not key[1].verify(assertion.signing_input, assertion.signature):
@@ -119,16 +123,19 @@ def _check_dates(claims: _Claims, now: float) -> None:
         raise AuthenticationFailed("the assertion is of the future")
 
 
-async def _keys(server: AuthorizationServer, client: Client, kid: str) -> KeySetMembers:
+async def _keys(
+    server: AuthorizationServer, client: Client, kid: str, address: str
+) -> KeySetMembers:
     """Return the client's keys; those of a `jwks_uri` are asked for anew if `kid` is not there."""
     if client.jwks is not None:
         return _inline(client.jwks)
     if client.jwks_uri is None:
         raise AuthenticationFailed("the client has no keys")
+    admit = throttling.fetching(server, address)
     try:
-        keys = await server.client_keys.read(client.jwks_uri)
+        keys = await server.client_keys.read(client.jwks_uri, admit)
         if kid not in keys.document:
-            keys = await server.client_keys.read(client.jwks_uri, newer_than=keys.fetched_at)
+            keys = await server.client_keys.read(client.jwks_uri, admit, newer_than=keys.fetched_at)
     except FetchRefused as error:
         raise AuthenticationFailed(f"the client's keys are not taken: {error}") from error
     return keys.document

@@ -38,21 +38,22 @@ async def authenticate_client(
     """Return the client that makes the request.
 
     Raises `InvalidClient`, the same for every cause, or `InvalidRequest` when the client used
-    more than one method; `TemporarilyUnavailable` when its keys are out of reach. The refusal of
-    a known client is in the audit log; that of an unknown one is not, since anybody can make up
+    more than one method; `TemporarilyUnavailable` when its keys are out of reach, and
+    `TooManyRequests` for a caller that makes us fetch too much. The refusal of a known client is
+    in the audit log; that of an unknown one is not, since anybody can make up
     as many as he likes. The time it takes may tell the two apart: a `client_id` is no secret
     (RFC 6749 §2.2).
     """
     credentials = _credentials(authorization, parameters)
     client_id = credentials.client_id
     try:
-        client = await find_client(server, server.statements, client_id)
+        client = await find_client(server, server.statements, client_id, parameters.address)
     except FetchRefused as error:
         raise InvalidClient(reason=f"{client_id!r:.200}: {error}") from error
     if client is None:
         raise InvalidClient(reason=f"unknown client {client_id!r}")
     try:
-        await _prove(server, client, credentials)
+        await _prove(server, client, credentials, parameters.address)
     except AuthenticationFailed as error:
         why = str(error)[:200]
         await audit_log.client_refused(server.db, server.time(), client_id, why)
@@ -60,13 +61,15 @@ async def authenticate_client(
     return client
 
 
-async def _prove(server: AuthorizationServer, client: Client, credentials: _Credentials) -> None:
+async def _prove(
+    server: AuthorizationServer, client: Client, credentials: _Credentials, address: str
+) -> None:
     """Check the proof, and that the client is enabled; the assertion is used up last."""
     if client.token_endpoint_auth_method not in {None, credentials.method}:
         raise AuthenticationFailed("another authentication method than the registered one")
     assertion = credentials.assertion
     if assertion is not None:
-        await client_assertions.verify(server, client, assertion)
+        await client_assertions.verify(server, client, assertion, address)
     elif not _is_secret(credentials.secret, client):
         raise AuthenticationFailed("wrong secret")
     if client.disabled_at is not None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from auth_service import client_documents, client_metadata
+from auth_service import client_documents, client_metadata, throttling
 from auth_service.server import AuthorizationServer
 from auth_service.store import Database, clients
 from auth_service.store.clients import Client
@@ -11,13 +11,14 @@ from auth_service.store.statements import Statements
 
 
 async def find_client(
-    server: AuthorizationServer, db: "Database | Statements", client_id: str
+    server: AuthorizationServer, db: "Database | Statements", client_id: str, address: str
 ) -> Client | None:
     """Return a client, disabled or not; None if there is no such one.
 
     One with a metadata document is what the document says now, within the time for which it may
-    be kept. Raises `FetchRefused` for a document that is not taken, and `TemporarilyUnavailable`
-    when it is out of reach.
+    be kept. Raises `FetchRefused` for a document that is not taken, `TemporarilyUnavailable`
+    when it is out of reach, and `TooManyRequests` when it would have to be fetched and too many
+    were lately, for the `address` that asks.
     """
     stored = await clients.find(db, client_id)
     if not (
@@ -27,7 +28,8 @@ async def find_client(
     if stored is not None and stored.disabled_at is not None:
         return stored
     client_documents.check_url(client_id, server.fetch)
-    fresh = await server.client_documents.read(client_id)
+    admit = throttling.fetching(server, address)
+    fresh = await server.client_documents.read(client_id, admit)
     client = Client(
         client_id=client_id,
         name=fresh.document.client_name or client_documents.host_of(client_id) or client_id,

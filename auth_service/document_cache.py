@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -25,6 +25,7 @@ _MAX_AGE: Final = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,10})", re.IGNOR
 _NOT_KEPT: Final = re.compile(r"(?:^|[,\s])no-(?:store|cache)\b", re.IGNORECASE)
 
 T = TypeVar("T")
+Admit = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +71,27 @@ class DocumentCache(Generic[T]):
         self._now = now
         self._known: dict[str, Fresh[T] | _Failure] = {}
         self._fetches: dict[str, asyncio.Task[None]] = {}
+        self._under_way = 0  # those of the fetches that were admitted
 
-    async def read(self, url: str, *, newer_than: float = -math.inf) -> Fresh[T]:
+    async def read(self, url: str, admit: Admit, *, newer_than: float = -math.inf) -> Fresh[T]:
         """Return the document, one that was fetched after `newer_than` unless `COOLDOWN` forbids.
 
-        Raises `FetchRefused`, or `TemporarilyUnavailable` when it cannot be had now.
+        `admit` is called before a fetch is begun, and raises what its caller is refused with.
+        Others who wait for the same document do not hear of that: one of them begins anew.
+        Raises `FetchRefused` too, or `TemporarilyUnavailable` when it cannot be had now.
         """
-        known = self._known.get(url)
-        now = self._now()
-        if (
-            known is None
-            or now >= known.usable_until
-            or (known.fetched_at <= newer_than and now >= known.fetched_at + COOLDOWN)
-        ):
+        while self._has_to_be_fetched(url, newer_than):
+            task = self._fetches.get(url)
+            is_ours = task is None
+            task = task or self._begin(url, admit)
             # Cancels nothing when this request is cancelled, unlike awaiting the task.
-            await asyncio.wait([self._running(url)])
-            known = self._known.get(url)
+            await asyncio.wait([task])
+            error = None if task.cancelled() else task.exception()
+            if error is None:
+                break
+            if is_ours:
+                raise error
+        known = self._known.get(url)
         if isinstance(known, Fresh):
             return known
         if known is None:
@@ -104,14 +110,31 @@ class DocumentCache(Generic[T]):
             task.cancel()
         await asyncio.gather(*self._fetches.values(), return_exceptions=True)
 
-    def _running(self, url: str) -> asyncio.Task[None]:
-        task = self._fetches.get(url)
-        if task is None:
-            if len(self._fetches) >= AT_A_TIME:
-                raise TemporarilyUnavailable("too many documents are being fetched just now")
-            task = self._fetches[url] = asyncio.create_task(self._refresh(url))
-            task.add_done_callback(lambda _: self._fetches.pop(url, None))
+    def _has_to_be_fetched(self, url: str, newer_than: float) -> bool:
+        known, now = self._known.get(url), self._now()
+        if known is None or now >= known.usable_until:
+            return True
+        return known.fetched_at <= newer_than and now >= known.fetched_at + COOLDOWN
+
+    def _begin(self, url: str, admit: Admit) -> asyncio.Task[None]:
+        def ended(task: asyncio.Task[None]) -> None:
+            del self._fetches[url]
+            if not task.cancelled():
+                task.exception()  # whoever began it may have gone away
+
+        task = self._fetches[url] = asyncio.create_task(self._admitted(url, admit))
+        task.add_done_callback(ended)
         return task
+
+    async def _admitted(self, url: str, admit: Admit) -> None:
+        await admit()
+        if self._under_way >= AT_A_TIME:
+            raise TemporarilyUnavailable("too many documents are being fetched just now")
+        self._under_way += 1
+        try:
+            await self._refresh(url)
+        finally:
+            self._under_way -= 1
 
     async def _refresh(self, url: str) -> None:
         try:

@@ -30,7 +30,8 @@ async def push(server: AuthorizationServer, client: Client, parameters: Paramete
     kept = {name: value for name, value in parameters.items() if name in NAMES}
     kept["client_id"] = client.client_id
     try:
-        await authorization_request.read(server, Parameters({**parameters, **kept}))
+        asked = Parameters({**parameters, **kept})
+        await authorization_request.read(server, asked, parameters.address)
     except RefusedByRedirect as refusal:
         raise refusal.error from refusal
     request_uri = _PREFIX + secrets.token_urlsafe(32)

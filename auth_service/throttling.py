@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from auth_service.document_cache import Admit
 from auth_service.server import AuthorizationServer
 from auth_service.store import throttles
 from auth_service.store.throttles import Throttle
@@ -32,6 +33,7 @@ _ACCOUNT: Final = 5  # times as many wrong passwords from everywhere as from one
 _USER_CODES: Final = 5
 _USER_CODE_LEAK: Final = 120  # seconds
 _REQUESTS: Final = 10  # times as many authorization requests as other things
+_FETCH_LEAK: Final = 2  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,19 @@ async def admit(server: AuthorizationServer, counted: Sequence[Throttle]) -> Non
     seconds = await throttles.take(server.statements, counted, server.time())
     if seconds:
         raise TooManyRequests(retry_after=seconds)
+
+
+def fetching(server: AuthorizationServer, address: str) -> Admit:
+    """Return what counts a fetch that a caller makes us do, of a client's keys or metadata.
+
+    `document_cache.AT_A_TIME` are done at a time for everybody; in the long run one address keeps
+    one or two of these busy, if the sites that it names never answer.
+    """
+
+    async def admit_fetch() -> None:
+        await admit(server, [_of_address(server, "fetch", address, _FETCH_LEAK)])
+
+    return admit_fetch
 
 
 async def succeeded(server: AuthorizationServer, counted: Sequence[Throttle]) -> None:

@@ -46,7 +46,8 @@ async def authorize(request: Request) -> Response:
     server = server_of(request)
     given = Parameters.parse(request.scope["query_string"])
     parameters, pushed = await pushed_requests.resolve(server, given)
-    asked = await authorization_request.read(server, parameters, direct=not pushed)
+    address = address_of(request)
+    asked = await authorization_request.read(server, parameters, address, direct=not pushed)
     visitor = await browser.of(request)
     step = await authorization.decide(server, asked, visitor.session, server.time())
     if step is Step.NOTHING and visitor.session is not None:
@@ -75,7 +76,8 @@ async def authorize_by_form(request: Request) -> Response:
     check_media_type(request.headers.get("content-type"))
     given = Parameters.parse(await bodies.read(request))
     parameters, pushed = await pushed_requests.resolve(server, given)
-    await authorization_request.read(server, parameters, direct=not pushed)
+    address = address_of(request)
+    await authorization_request.read(server, parameters, address, direct=not pushed)
     waiting = await _wait(request, parameters)
     return browser.see_other(f"{server.settings.issuer}{PATH}/continue?{_query(waiting)}")
 

@@ -5,7 +5,12 @@ from typing import Any, Final
 from auth_service.authorization_errors import InvalidRequestUri
 from auth_service.parameters import MAXIMUM_FIELDS, MEDIA_TYPE
 from auth_service.pkce import METHOD
-from shared.errors import ContentTooLarge, InvalidRequest, TemporarilyUnavailable
+from shared.errors import (
+    ContentTooLarge,
+    InvalidRequest,
+    TemporarilyUnavailable,
+    TooManyRequests,
+)
 from shared.http.openapi import Responses, refusals
 
 NO_NUL: Final = r"^[^\x00]*$"
@@ -83,7 +88,10 @@ RESPONSES: Final[Responses] = {
             },
         },
     },
-    **refusals(ContentTooLarge, InvalidRequest, InvalidRequestUri, TemporarilyUnavailable),
+    **refusals(
+        *(ContentTooLarge, InvalidRequest, InvalidRequestUri, TemporarilyUnavailable),
+        TooManyRequests,
+    ),
 }
 
 

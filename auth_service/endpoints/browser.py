@@ -150,7 +150,8 @@ async def waiting(
     found = await authorization_requests.find(server.db, request_id, server.time() - WAITS)
     if found is None:
         raise StaleRequest("the request has been answered, or has waited for too long")
-    return found, await authorization_request.read(server, Parameters(found.parameters))
+    parameters = Parameters(found.parameters)
+    return found, await authorization_request.read(server, parameters, address_of(request))
 
 
 def send(request: Request, response: AuthorizationResponse) -> Response:

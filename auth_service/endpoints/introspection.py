@@ -7,7 +7,13 @@ from fastapi import APIRouter, Request, Response
 
 from auth_service.endpoints import server_of, token_document, token_parameter
 from auth_service.introspection import introspect as introspect_token
-from shared.errors import ContentTooLarge, InvalidClient, InvalidRequest, TemporarilyUnavailable
+from shared.errors import (
+    ContentTooLarge,
+    InvalidClient,
+    InvalidRequest,
+    TemporarilyUnavailable,
+    TooManyRequests,
+)
 from shared.http.openapi import refusals
 
 PATH: Final = "/introspect"
@@ -70,7 +76,10 @@ _EXAMPLES: Final = {
             },
             "content": {"application/json": {"schema": _SCHEMA, "examples": _EXAMPLES}},
         },
-        **refusals(ContentTooLarge, InvalidClient, InvalidRequest, TemporarilyUnavailable),
+        **refusals(
+            *(ContentTooLarge, InvalidClient, InvalidRequest, TemporarilyUnavailable),
+            TooManyRequests,
+        ),
     },
     openapi_extra=token_parameter.BODY,
     dependencies=[token_document.CLIENT_SECRET_BASIC],

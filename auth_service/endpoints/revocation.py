@@ -12,6 +12,7 @@ from shared.errors import (
     InvalidGrant,
     InvalidRequest,
     TemporarilyUnavailable,
+    TooManyRequests,
 )
 from shared.http.openapi import refusals
 
@@ -35,7 +36,8 @@ router = APIRouter(tags=["revocation"])
             },
         },
         **refusals(
-            ContentTooLarge, InvalidClient, InvalidGrant, InvalidRequest, TemporarilyUnavailable
+            *(ContentTooLarge, InvalidClient, InvalidGrant, InvalidRequest),
+            *(TemporarilyUnavailable, TooManyRequests),
         ),
     },
     openapi_extra=token_parameter.BODY,

@@ -348,6 +348,35 @@ async def test_a_flood_of_addresses_is_bounded(
     await asyncio.wait(tasks)
 
 
+async def test_one_address_makes_us_fetch_so_much_and_the_others_are_served(
+    start: Any, register: Any, document: DocumentSite, clock: Any
+) -> None:
+    document.site.answer = respond(b"{}")
+    async with start(client_id_metadata_documents=True, address_attempts=3) as issuer:
+        await register(issuer.server)
+
+        async def ask(url: str, address: str = "192.0.2.1") -> httpx.Response:
+            transport = httpx.ASGITransport(issuer.app, client=(address, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://a") as http:
+                query = {"client_id": url, "redirect_uri": CALLBACK, "response_type": "code"}
+                return await http.get("/authorize", params=query)
+
+        urls = [f"{document.url}?{number}" for number in range(6)]
+        statuses = [(await ask(url)).status_code for url in urls]
+        assert statuses == [400, 400, 400, 429, 429, 429]
+        refused = await ask(urls[5])
+        assert refused.json()["error"] == "too_many_requests"
+        assert refused.headers["retry-after"] == "1"
+        assert refused.headers["cache-control"] == "no-store"
+        form = {"grant_type": "refresh_token", "refresh_token": "x", "client_id": urls[5]}
+        assert (await issuer.http.post("/token", data=form)).status_code == 401  # from elsewhere
+        assert document.site.connections == 4
+        assert (await ask(urls[0])).status_code == 400  # which is known by now
+        assert (await ask(f"{document.url}?7", "192.0.2.2")).status_code == 400
+        clock.seconds += 1
+        assert (await ask(f"{document.url}?8")).status_code == 400
+
+
 async def test_registered_clients_are_found_as_ever(known: Any, document: DocumentSite) -> None:
     response = await known.token(grant_type="client_credentials")
     assert response.status_code == 200

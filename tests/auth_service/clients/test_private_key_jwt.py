@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
 from auth_service import client_assertions, revocation
+from auth_service.store import clients
 from shared import jws
 from shared.jws import SigningKey
 from tests.auth_service.clients.assertion import ISSUER, TYPE, Signer, with_assertion
@@ -282,6 +284,22 @@ async def test_keys_out_of_reach_are_503_and_are_not_asked_for_at_every_request(
     assert (await ask(app, signer.form("hosted"))).status_code == 503
     clock.seconds += 30
     assert (await ask(app, signer.form("hosted"))).status_code == 200
+
+
+async def test_one_address_makes_us_fetch_so_many_key_sets(
+    app: Any, start: Any, signer: Signer, site: JwksServer
+) -> None:
+    hosted = await clients.find(app.server.db, "hosted")
+    assert hosted is not None
+    for number in range(3):
+        one = {"client_id": f"hosted-{number}", "jwks_uri": f"{site.url}?{number}"}
+        assert await clients.add(app.server.db, replace(hosted, **one))  # type: ignore[arg-type]
+    async with start(address_attempts=2) as strict:
+        answers = [await ask(strict, signer.form(f"hosted-{number}")) for number in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[2].json()["error"] == "too_many_requests"
+        assert site.connections == 2
+        assert (await ask(strict, signer.form("hosted-0"))).status_code == 200  # it is at hand
 
 
 @pytest.mark.parametrize(
