@@ -38,6 +38,7 @@ from auth_service.endpoints import (
     userinfo,
     users,
 )
+from auth_service.endpoints.address import UntrustedProxies
 from auth_service.endpoints.cross_origin import CrossOrigin, Policy
 from auth_service.endpoints.direct import Direct
 from auth_service.endpoints.under_path import UnderPath
@@ -122,6 +123,7 @@ def create_app(settings: Settings, *, now: Callable[[], float] = time.time) -> F
     app.state.path = settings.path
     app.state.https = settings.issuer.startswith("https:")
     app.state.policies = _policies(settings.cors_origins)
+    app.state.untrusted_proxies = UntrustedProxies(now)
     for endpoint in (
         *(token, revocation, introspection, par, authorize, userinfo, logout),
         device_authorization,
