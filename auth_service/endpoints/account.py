@@ -35,10 +35,8 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 @router.get(PATH)
 async def account_page(request: Request) -> Response:
     """Show it all, the log-ins first."""
-    server, visitor = server_of(request), await browser.of(request)
-    here = visitor.session
-    if here is None:
-        return browser.to_login(request, PATH)
+    server = server_of(request)
+    visitor, here = await browser.logged_in(request, PATH)
     alive = await stored_sessions.find_all_of(server.db, here.sub, sessions.limits(server))
     apps = await consents.find_apps_of(server.db, here.sub, accounts.alive_since(server))
     t, now = pages.texts(request), server.time()
@@ -58,11 +56,8 @@ async def account_page(request: Request) -> Response:
 @router.post(f"{PATH}/sessions/end")
 async def end_session(request: Request) -> Response:
     """Log a browser of this person's out, as if it had done so itself."""
-    server, visitor = server_of(request), await browser.of(request)
-    parameters = await browser.form(request, visitor)
-    here = visitor.session
-    if here is None:
-        return browser.to_login(request, PATH)
+    server = server_of(request)
+    _, here, parameters = await browser.logged_in_form(request, PATH)
     session_id = _uuid(parameters.required("session_id"))
     alive = await stored_sessions.find_all_of(server.db, here.sub, sessions.limits(server))
     # What is not in the list has ended, or is somebody else's.
@@ -78,34 +73,26 @@ async def end_session(request: Request) -> Response:
 @router.post(f"{PATH}/apps/remove")
 async def remove_app(request: Request) -> Response:
     """Take away what an app was allowed, and end what it has."""
-    visitor = await browser.of(request)
-    parameters = await browser.form(request, visitor)
-    if visitor.session is None:
-        return browser.to_login(request, PATH)
+    _, here, parameters = await browser.logged_in_form(request, PATH)
     client_id = parameters.required("client_id")
-    await accounts.withdraw_consent(server_of(request), visitor.session.sub, client_id)
+    await accounts.withdraw_consent(server_of(request), here.sub, client_id)
     return _done(request, "app")
 
 
 @router.get(f"{PATH}/password")
 async def password_page(request: Request) -> Response:
     """Ask for the old password and a new one."""
-    visitor = await browser.of(request)
-    if visitor.session is None:
-        return browser.to_login(request, f"{PATH}/password")
-    if await _needs_code(request, visitor.session):
+    visitor, here = await browser.logged_in(request, f"{PATH}/password")
+    if await _needs_code(request, here):
         return _to_code(request)
-    return _password_form(request, visitor.csrf_token, visitor.session)
+    return _password_form(request, visitor.csrf_token, here)
 
 
 @router.post(f"{PATH}/password")
 async def change_password(request: Request) -> Response:
     """Change it; only this browser stays logged in, with a new cookie."""
-    server, visitor = server_of(request), await browser.of(request)
-    parameters = await browser.form(request, visitor)
-    here = visitor.session
-    if here is None:
-        return browser.to_login(request, f"{PATH}/password")
+    server = server_of(request)
+    visitor, here, parameters = await browser.logged_in_form(request, f"{PATH}/password")
     if await _needs_code(request, here):
         return _to_code(request)
     old, new = parameters.get("old_password", ""), parameters.get("new_password", "")

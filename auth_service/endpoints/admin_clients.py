@@ -1,6 +1,7 @@
 """Clients, administered over REST; the commands `clients …` do the same."""
 
 from http import HTTPStatus
+from operator import attrgetter
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -18,6 +19,7 @@ from auth_service.endpoints.administrator import (
     Administrator,
     Change,
     Limit,
+    page,
 )
 from auth_service.endpoints.registration import RegistrationRoute
 from auth_service.registration_errors import InvalidClientMetadata, InvalidRedirectUri
@@ -107,11 +109,8 @@ async def list_clients(
     """List clients by `client_id`, `limit` of those that come after `after`."""
     found = await clients.list_all(server_of(request).db, after=after, most=limit + 1)
     response.headers.update(NO_STORE)
-    page = found[:limit]
-    return ClientPage(
-        clients=[_shown(client) for client in page],
-        next=page[-1].client_id if len(found) > limit else None,
-    )
+    shown, next_ = page(found, limit, attrgetter("client_id"))
+    return ClientPage(clients=[_shown(client) for client in shown], next=next_)
 
 
 @router.post(

@@ -3,6 +3,7 @@
 import secrets
 from datetime import datetime
 from http import HTTPStatus
+from operator import attrgetter
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from auth_service.endpoints.administrator import (
     Administrator,
     Change,
     Limit,
+    page,
 )
 from auth_service.endpoints.users import NewPassword
 from auth_service.store import users
@@ -96,11 +98,8 @@ async def list_users(
     """List users by name, `limit` of those whose name comes after `after`."""
     found = await users.list_all(server_of(request).db, after=after, most=limit + 1)
     response.headers.update(NO_STORE)
-    page = found[:limit]
-    return UserPage(
-        users=[_shown(user) for user in page],
-        next=page[-1].username if len(found) > limit else None,
-    )
+    shown, next_ = page(found, limit, attrgetter("username"))
+    return UserPage(users=[_shown(user) for user in shown], next=next_)
 
 
 @router.post(

@@ -1,6 +1,7 @@
 """Who administers this server over REST: a client with an access token for it, scope `admin`."""
 
-from typing import Annotated, Final
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final, TypeVar
 
 from fastapi import Depends, Query, Request, Security
 from fastapi.security import HTTPBearer
@@ -21,6 +22,7 @@ from shared.errors import (
 )
 from shared.http import headers
 
+T = TypeVar("T")
 REFUSALS: Final = (
     *(InvalidRequest, MissingToken, InvalidToken, InsufficientScope, TemporarilyUnavailable),
 )
@@ -52,6 +54,14 @@ async def _administrator(request: Request) -> str:
 
 Administrator = Annotated[str, Depends(_administrator)]
 Limit = Annotated[int, Query(ge=1, le=MOST, description="How many at most.", examples=[20])]
+
+
+def page(
+    found: Sequence[T], limit: int, name: Callable[[T], str]
+) -> tuple[Sequence[T], str | None]:
+    """Return the first `limit`, and the name of the last one if there are more, to go on after."""
+    first = found[:limit]
+    return first, name(first[-1]) if len(found) > limit else None
 
 
 class Change(BaseModel):

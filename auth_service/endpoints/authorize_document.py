@@ -11,7 +11,7 @@ from shared.errors import (
     TemporarilyUnavailable,
     TooManyRequests,
 )
-from shared.http.openapi import Responses, refusals
+from shared.http.openapi import NO_STORE, Responses, refusals
 
 NO_NUL: Final = r"^[^\x00]*$"
 
@@ -80,13 +80,7 @@ RESPONSES: Final[Responses] = {
     303: {
         "description": "To the client with `code` or `error`, and `iss` and `state`; or to a page "
         "where the person logs in or agrees.",
-        "headers": {
-            "Location": {"schema": {"type": "string"}, "required": True},
-            "Cache-Control": {
-                "schema": {"type": "string", "const": "no-store"},
-                "required": True,
-            },
-        },
+        "headers": {"Location": {"schema": {"type": "string"}, "required": True}, **NO_STORE},
     },
     **refusals(
         *(ContentTooLarge, InvalidRequest, InvalidRequestUri, TemporarilyUnavailable),

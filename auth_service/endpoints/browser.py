@@ -59,10 +59,18 @@ class Browser:
         return sessions.csrf_token(self.cookie)
 
 
+class NotLoggedIn(Exception):
+    """A page for whoever is logged in, asked for by nobody who is; `next_`: where to go then."""
+
+    def __init__(self, next_: str) -> None:
+        super().__init__(next_)
+        self.next_ = next_
+
+
 class PageRoute(APIRoute):
     """A route for people: a refusal is a page, or a redirect where the client is to hear of it.
 
-    Whoever does not ask for HTML gets JSON, like everywhere else.
+    Whoever does not ask for HTML gets JSON, like everywhere else. A stranger is sent to log in.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -72,6 +80,8 @@ class PageRoute(APIRoute):
         async def handle(request: Request) -> Response:
             try:
                 return await handler(request)
+            except NotLoggedIn as stranger:
+                return to_login(request, stranger.next_)
             except RefusedByRedirect as refusal:
                 count(request, refusal.error)
                 issuer = server_of(request).settings.issuer
@@ -125,6 +135,23 @@ async def of(request: Request) -> Browser:
     if cookie is None or len(cookie) != _COOKIE_LENGTH or not cookie.isascii():
         return Browser(sessions.new_cookie(), is_new=True, session=None)
     return Browser(cookie, is_new=False, session=await sessions.current(server, cookie))
+
+
+async def logged_in(request: Request, next_: str) -> tuple[Browser, Session]:
+    """Return the browser and who is logged in there; a stranger goes to log in, then to `next_`."""
+    browser = await of(request)
+    if browser.session is None:
+        raise NotLoggedIn(next_)
+    return browser, browser.session
+
+
+async def logged_in_form(request: Request, next_: str) -> tuple[Browser, Session, Parameters]:
+    """Return the same, and the form, which comes first: see `form`."""
+    browser = await of(request)
+    parameters = await form(request, browser)
+    if browser.session is None:
+        raise NotLoggedIn(next_)
+    return browser, browser.session, parameters
 
 
 async def form(request: Request, browser: Browser) -> Parameters:

@@ -12,7 +12,7 @@ from auth_service.client_authentication import authenticate_client
 from auth_service.device_authorization import GRANT_TYPE, INTERVAL, LIFETIME
 from auth_service.endpoints import client_form, device, server_of, token_document
 from auth_service.endpoints.address import address_of
-from auth_service.endpoints.authorize_document import PARAMETERS, form, text
+from auth_service.endpoints.authorize_document import PARAMETERS, text
 from auth_service.store import audit_log
 from shared.errors import (
     ContentTooLarge,
@@ -24,7 +24,7 @@ from shared.errors import (
     TooManyRequests,
     UnauthorizedClient,
 )
-from shared.http.openapi import refusals
+from shared.http.openapi import NO_STORE, refusals
 
 PATH: Final = "/device_authorization"
 
@@ -63,12 +63,7 @@ _RESPONSE: Final[dict[str, Any]] = {
     responses={
         200: {
             "description": "The codes (RFC 8628 §3.2).",
-            "headers": {
-                "Cache-Control": {
-                    "schema": {"type": "string", "const": "no-store"},
-                    "required": True,
-                }
-            },
+            "headers": NO_STORE,
             "content": {"application/json": {"schema": _RESPONSE}},
         },
         **refusals(
@@ -82,18 +77,13 @@ _RESPONSE: Final[dict[str, Any]] = {
             UnauthorizedClient,
         ),
     },
-    openapi_extra={
-        **form(
-            {
-                "scope": text("What is asked for, separated by spaces.", "notes:read"),
-                "resource": PARAMETERS["resource"],
-                **token_document.CREDENTIALS,
-            },
-            {"scope": "notes:read"},
-        ),
-        # Without Basic: by what is in the form, or by nothing, as a public client.
-        "security": [{"client_secret_basic": []}, {}],
-    },
+    openapi_extra=token_document.client_form(
+        {
+            "scope": text("What is asked for, separated by spaces.", "notes:read"),
+            "resource": PARAMETERS["resource"],
+        },
+        {"scope": "notes:read"},
+    ),
 )
 async def authorize_device(request: Request) -> Response:
     """Give a device a code to show, and one to ask for tokens with until somebody has agreed.

@@ -30,22 +30,17 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 async def email_page(request: Request) -> Response:
     """Show the address, and ask for another one."""
     check_offered(request)
-    visitor = await browser.of(request)
-    if visitor.session is None:
-        return browser.to_login(request, PATH)
-    return await _page(request, visitor, visitor.session)
+    visitor, here = await browser.logged_in(request, PATH)
+    return await _page(request, visitor, here)
 
 
 @router.post(PATH)
 async def give_email(request: Request) -> Response:
     """Have a link sent there, for whoever knows the password; nothing changes before it is used."""
     check_offered(request)
-    server, visitor = server_of(request), await browser.of(request)
-    parameters = await browser.form(request, visitor)
-    here, email = visitor.session, parameters.get("email", "").strip()
-    if here is None:
-        return browser.to_login(request, PATH)
-    caller = browser.caller(request)
+    server = server_of(request)
+    visitor, here, parameters = await browser.logged_in_form(request, PATH)
+    email, caller = parameters.get("email", "").strip(), browser.caller(request)
     try:
         password = parameters.get("password", "")
         if await accounts.verified_user(server, here.username, password, caller) is None:

@@ -14,7 +14,7 @@ from shared.errors import (
     TemporarilyUnavailable,
     TooManyRequests,
 )
-from shared.http.openapi import refusals
+from shared.http.openapi import NO_STORE, refusals
 
 PATH: Final = "/introspect"
 
@@ -68,12 +68,7 @@ _EXAMPLES: Final = {
     responses={
         200: {
             "description": "What is known of the token (RFC 7662 §2.2).",
-            "headers": {
-                "Cache-Control": {
-                    "schema": {"type": "string", "const": "no-store"},
-                    "required": True,
-                }
-            },
+            "headers": NO_STORE,
             "content": {"application/json": {"schema": _SCHEMA, "examples": _EXAMPLES}},
         },
         **refusals(

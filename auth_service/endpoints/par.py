@@ -26,7 +26,7 @@ from shared.errors import (
     TooManyRequests,
     UnauthorizedClient,
 )
-from shared.http.openapi import refusals
+from shared.http.openapi import NO_STORE, refusals
 
 PATH: Final = "/par"
 
@@ -55,12 +55,7 @@ _EXAMPLE: Final = {
     responses={
         201: {
             "description": "It is kept (RFC 9126 §2.2).",
-            "headers": {
-                "Cache-Control": {
-                    "schema": {"type": "string", "const": "no-store"},
-                    "required": True,
-                }
-            },
+            "headers": NO_STORE,
             "content": {"application/json": {"schema": _SCHEMA, "example": _EXAMPLE}},
         },
         **refusals(
@@ -74,14 +69,9 @@ _EXAMPLE: Final = {
             ),
         ),
     },
-    openapi_extra={
-        **authorize_document.form(
-            {**authorize_document.PARAMETERS, **token_document.CREDENTIALS},
-            authorize_document.EXAMPLE,
-        ),
-        # Without Basic: by what is in the form, or by nothing, as a public client.
-        "security": [{"client_secret_basic": []}, {}],
-    },
+    openapi_extra=token_document.client_form(
+        authorize_document.PARAMETERS, authorize_document.EXAMPLE
+    ),
 )
 async def push(request: Request) -> JSONResponse:
     """Take the parameters of an authorization request from the client itself.

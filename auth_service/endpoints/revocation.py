@@ -14,7 +14,7 @@ from shared.errors import (
     TemporarilyUnavailable,
     TooManyRequests,
 )
-from shared.http.openapi import refusals
+from shared.http.openapi import NO_STORE, refusals
 
 PATH: Final = "/revoke"
 
@@ -28,12 +28,7 @@ router = APIRouter(tags=["revocation"])
     responses={
         200: {
             "description": "It is good for nothing now, or never was (RFC 7009 §2.2).",
-            "headers": {
-                "Cache-Control": {
-                    "schema": {"type": "string", "const": "no-store"},
-                    "required": True,
-                }
-            },
+            "headers": NO_STORE,
         },
         **refusals(
             *(ContentTooLarge, InvalidClient, InvalidGrant, InvalidRequest),

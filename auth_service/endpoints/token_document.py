@@ -8,6 +8,7 @@ from fastapi.security import HTTPBasic
 from auth_service.client_assertions import ASSERTION_TYPE
 from auth_service.device_authorization import GRANT_TYPE
 from auth_service.device_errors import AuthorizationPending, ExpiredToken, SlowDown
+from auth_service.endpoints.authorize_document import form
 from auth_service.grants import GRANTS
 from auth_service.parameters import MAXIMUM_FIELDS, MEDIA_TYPE
 from shared.errors import (
@@ -22,7 +23,7 @@ from shared.errors import (
     UnauthorizedClient,
     UnsupportedGrantType,
 )
-from shared.http.openapi import Responses, refusals
+from shared.http.openapi import NO_STORE, Responses, refusals
 
 # For the document only: the endpoint is reached past dependencies.
 CLIENT_SECRET_BASIC: Final = Security(
@@ -52,6 +53,17 @@ CREDENTIALS: Final = {
         "the client, `aud` is the issuer and nothing else, `jti` works once."
     ),
 }
+
+
+def client_form(parameters: dict[str, dict[str, Any]], example: dict[str, str]) -> dict[str, Any]:
+    """Return these as the fields of a form in which a client authenticates, as at `/token`."""
+    return {
+        **form({**parameters, **CREDENTIALS}, example),
+        # Without Basic: by what is in the form, or by nothing, as a public client.
+        "security": [{"client_secret_basic": []}, {}],
+    }
+
+
 _FORM: Final = {
     "type": "object",
     "required": ["grant_type"],
@@ -156,9 +168,7 @@ _TOKEN_RESPONSE: Final = {
 RESPONSES: Final[Responses] = {
     200: {
         "description": "The tokens (RFC 6749 §5.1).",
-        "headers": {
-            "Cache-Control": {"schema": {"type": "string", "const": "no-store"}, "required": True}
-        },
+        "headers": NO_STORE,
         "content": {"application/json": {"schema": _TOKEN_RESPONSE}},
     },
     **refusals(

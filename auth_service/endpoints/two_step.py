@@ -23,20 +23,15 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 @router.get(PATH)
 async def two_step_page(request: Request) -> Response:
     """Say whether it is on, and what can be done."""
-    visitor = await browser.of(request)
-    if visitor.session is None:
-        return browser.to_login(request, PATH)
-    return await _page(request, visitor, visitor.session)
+    visitor, here = await browser.logged_in(request, PATH)
+    return await _page(request, visitor, here)
 
 
 @router.post(f"{PATH}/begin")
 async def begin(request: Request) -> Response:
     """Make a secret and show it, to whoever knows the password."""
-    server, visitor = server_of(request), await browser.of(request)
-    parameters = await browser.form(request, visitor)
-    here = visitor.session
-    if here is None:
-        return browser.to_login(request, PATH)
+    server = server_of(request)
+    visitor, here, parameters = await browser.logged_in_form(request, PATH)
     password = parameters.get("password", "")
     try:
         user = await accounts.verified_user(
@@ -53,11 +48,8 @@ async def begin(request: Request) -> Response:
 @router.post(f"{PATH}/confirm")
 async def confirm(request: Request) -> Response:
     """Switch it on, if the generator has the secret, and show the recovery codes."""
-    server, visitor = server_of(request), await browser.of(request)
-    parameters = await browser.form(request, visitor)
-    here = visitor.session
-    if here is None:
-        return browser.to_login(request, PATH)
+    server = server_of(request)
+    visitor, here, parameters = await browser.logged_in_form(request, PATH)
     secret = await second_factor.unconfirmed(server, here.sub)
     if secret is None:
         raise StaleRequest("there is nothing to confirm")
@@ -74,11 +66,8 @@ async def confirm(request: Request) -> Response:
 @router.post(f"{PATH}/change")
 async def change(request: Request) -> Response:
     """Switch it off, or make new recovery codes, for whoever has a code."""
-    server, visitor = server_of(request), await browser.of(request)
-    parameters = await browser.form(request, visitor)
-    here = visitor.session
-    if here is None:
-        return browser.to_login(request, PATH)
+    server = server_of(request)
+    visitor, here, parameters = await browser.logged_in_form(request, PATH)
     code = parameters.get("code", "")
     try:
         caller, language = browser.caller(request), pages.language_of(request)

@@ -25,7 +25,7 @@ from shared.errors import (
     TemporarilyUnavailable,
 )
 from shared.http import bodies, headers
-from shared.http.openapi import Responses, refusals
+from shared.http.openapi import NO_STORE, Responses, refusals
 from shared.status_list import Status
 
 PATH: Final = "/userinfo"
@@ -43,9 +43,7 @@ _BEARER: Final = Security(
 _RESPONSES: Final[Responses] = {
     200: {
         "description": "The claims that the client may see (OIDC Core §5.1).",
-        "headers": {
-            "Cache-Control": {"schema": {"type": "string", "const": "no-store"}, "required": True}
-        },
+        "headers": NO_STORE,
         "content": {
             "application/json": {
                 "schema": {

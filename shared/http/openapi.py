@@ -29,6 +29,10 @@ _ERROR: Final = {
     "required": ["error"],
     "additionalProperties": False,
 }
+# The headers of an answer that is never stored.
+NO_STORE: Final = {
+    "Cache-Control": {"schema": {"type": "string", "const": "no-store"}, "required": True}
+}
 _NO_STORE: Final = {
     "Cache-Control": {
         "description": "A refusal is never stored.",
