@@ -20,12 +20,28 @@ _DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 _CALLBACK: Final = "http://127.0.0.1/callback"
 
 
-async def create(environment: Mapping[str, str]) -> dict[str, str]:
-    """Make a user, a confidential and a public client; return them as DEMO_* variables.
+async def ready(
+    environment: Mapping[str, str], auth_url: str, api_url: str, demo: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the accounts as DEMO_* variables: those of the run before, as far as they still work.
+
+    The database may be another one by now: then all are new. The ports may be others: then the
+    docs page is at another address, and gets another client. The user stays, whose notes are
+    there.
 
     Passwords and secrets are random. `environment` is the auth service's. Both clients are
     first-party, so that they may use the password grant (RFC 9700 §2.4 forbids it elsewhere).
     """
+    async with httpx.AsyncClient(trust_env=False, timeout=20.0) as http:
+        if not await _log_in_works(http, auth_url, demo):
+            return await _create(environment)
+        if await _docs_page_works(http, auth_url, api_url, demo["DEMO_PUBLIC_CLIENT_ID"]):
+            return dict(demo)
+    return {**demo, "DEMO_PUBLIC_CLIENT_ID": await _create_docs_client(environment)}
+
+
+async def _create(environment: Mapping[str, str]) -> dict[str, str]:
+    """Make a user, a confidential and a public client."""
     password = secrets.token_urlsafe(15)
 
     async def user(name: str) -> str:
@@ -40,16 +56,10 @@ async def create(environment: Mapping[str, str]) -> dict[str, str]:
         answer: dict[str, Any] = json.loads(await run_admin_command(environment, command))
         return answer
 
-    async def public_client(name: str) -> str:
-        origins = environment["AUTH_CORS_ORIGINS"].split()
-        command = _new_client(name, "API docs", _USER_GRANTS, map(_docs_page, origins))
-        await run_admin_command(environment, [*command, "--public"])
-        return name
-
     made_user, made_client, made_public = await asyncio.gather(
         _under_a_free_name("demo", user),
         _under_a_free_name("demo-client", client),
-        _under_a_free_name("demo-docs", public_client),
+        _create_docs_client(environment),
     )
     return {
         "DEMO_USERNAME": made_user,
@@ -60,35 +70,57 @@ async def create(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-async def still_work(auth_url: str, api_url: str, demo: Mapping[str, str]) -> bool:
-    """Tell whether these credentials get a token, and the docs page at `api_url` a code.
+async def _create_docs_client(environment: Mapping[str, str]) -> str:
+    """Make the public client of the docs pages, at all addresses that they have in this run."""
 
-    The database may be another one by now, and the ports may be others.
-    """
+    async def public_client(name: str) -> str:
+        origins = environment["AUTH_CORS_ORIGINS"].split()
+        command = _new_client(name, "API docs", _USER_GRANTS, map(_docs_page, origins))
+        await run_admin_command(environment, [*command, "--public"])
+        return name
+
+    return await _under_a_free_name("demo-docs", public_client)
+
+
+async def _log_in_works(http: httpx.AsyncClient, auth_url: str, demo: Mapping[str, str]) -> bool:
+    """Tell whether the user and the confidential client get a token."""
     if "DEMO_PUBLIC_CLIENT_ID" not in demo:
         return False
-    async with httpx.AsyncClient(trust_env=False, timeout=20.0) as http:
-        answer = await http.post(
-            f"{auth_url}/token",
-            data={
-                "grant_type": "password",
-                "username": demo["DEMO_USERNAME"],
-                "password": demo["DEMO_PASSWORD"],
-            },
-            auth=(demo["DEMO_CLIENT_ID"], demo["DEMO_CLIENT_SECRET"]),
-        )
-        from_docs = await http.get(
-            f"{auth_url}/authorize",
-            params={
-                "client_id": demo["DEMO_PUBLIC_CLIENT_ID"],
-                "redirect_uri": _docs_page(api_url.replace("127.0.0.1", "localhost")),
-                "prompt": "none",
-            },
-        )
-    if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise StackError(f"the auth service is ready but answers {answer.status_code} at /token")
+    answer = await http.post(
+        f"{auth_url}/token",
+        data={
+            "grant_type": "password",
+            "username": demo["DEMO_USERNAME"],
+            "password": demo["DEMO_PASSWORD"],
+        },
+        auth=(demo["DEMO_CLIENT_ID"], demo["DEMO_CLIENT_SECRET"]),
+    )
+    _check_up(answer)
+    return answer.status_code == httpx.codes.OK
+
+
+async def _docs_page_works(
+    http: httpx.AsyncClient, auth_url: str, api_url: str, client_id: str
+) -> bool:
+    """Tell whether the docs page at `api_url` gets a code."""
+    answer = await http.get(
+        f"{auth_url}/authorize",
+        params={
+            "client_id": client_id,
+            "redirect_uri": _docs_page(api_url.replace("127.0.0.1", "localhost")),
+            "prompt": "none",
+        },
+    )
+    _check_up(answer)
     # Any answer that is sent to the redirect URI means that this one is registered.
-    return answer.status_code == httpx.codes.OK and from_docs.has_redirect_location
+    return answer.has_redirect_location
+
+
+def _check_up(answer: httpx.Response) -> None:
+    """Refuse to judge by an answer that says nothing of what was asked."""
+    if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        path = answer.request.url.path
+        raise StackError(f"the auth service is ready but answers {answer.status_code} at {path}")
 
 
 def _docs_page(origin: str) -> str:

@@ -193,9 +193,8 @@ class Stack:
         return environment
 
     async def _demo_accounts(self, environment: Mapping[str, str]) -> dict[str, str]:
-        demo = self.state.read_variables("demo.env")
-        if not await demo_accounts.still_work(self.auth_url, self.api_url, demo):
-            demo = await demo_accounts.create(environment)
+        before = self.state.read_variables("demo.env")
+        demo = await demo_accounts.ready(environment, self.auth_url, self.api_url, before)
         demo = {**demo, "AUTH_URL": self.auth_url, "API_URL": self.api_url}
         self.state.write_variables("demo.env", demo)
         return demo
