@@ -83,6 +83,8 @@ _GLOBAL: Final = """{{
 
 # The upstreams close idle connections after 5 s; Caddy must be first, or a POST meets a
 # connection that is just being closed.
+# Prometheus asks each process itself: what one of several has counted is of no use to anybody who
+# comes this way, and not meant for him.
 # Requests are buffered, so an upstream never waits for a slow sender. There is no passive health
 # check: anybody could have healthy replicas shut out with it, by requests that are made to fail.
 _SITE: Final = """
@@ -95,6 +97,11 @@ http://:{port} {{
 	request_body {{
 		max_size 1MB
 	}}
+	@metrics {{
+		method GET HEAD
+		path /metrics
+	}}
+	error @metrics 404
 	reverse_proxy {upstreams} {{
 		lb_policy {policy}
 		lb_try_duration {try_for}s
@@ -120,6 +127,10 @@ http://:{port} {{
 		handle @unavailable {{
 			header Retry-After 1
 			respond `{{"error":"temporarily_unavailable"}}` 503
+		}}
+		@not_found `{{err.status_code}} == 404`
+		handle @not_found {{
+			respond `{{"error":"not_found"}}`
 		}}
 		@too_large `{{err.status_code}} == 413`
 		handle @too_large {{

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from auth_service.endpoints import server_of
-from shared.errors import InvalidRequest
+from shared.errors import InvalidRequest, NotFound
 from shared.http.openapi import refusals
 from shared.http.strict import StrictRoute
 
@@ -20,7 +20,7 @@ _EXAMPLE: Final = 'sealgate_tokens_issued_total{grant_type="client_credentials"}
     summary="Metrics",
     response_class=Response,
     responses={
-        **refusals(InvalidRequest),
+        **refusals(InvalidRequest, NotFound),
         200: {
             "description": "The metrics in Prometheus' text format.",
             "content": {"text/plain": {"schema": {"type": "string"}, "example": _EXAMPLE}},
@@ -28,5 +28,8 @@ _EXAMPLE: Final = 'sealgate_tokens_issued_total{grant_type="client_credentials"}
     },
 )
 async def metrics(request: Request) -> Response:
-    """Return this process's counters: tokens issued, requests refused, refresh replays."""
+    """Return this process's counters: tokens issued, requests refused, refresh replays.
+
+    Nobody has to log in for it, so whatever is in front keeps it inside and answers 404.
+    """
     return Response(server_of(request).metrics.render(), media_type=CONTENT_TYPE_LATEST)

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from resource_service.endpoints import Route
-from shared.errors import InvalidRequest
+from shared.errors import InvalidRequest, NotFound
 from shared.http.openapi import refusals
 
 router = APIRouter(route_class=Route, tags=["operations"])
@@ -17,7 +17,7 @@ _EXAMPLE = 'sealgate_http_responses_total{status="200"} 42.0\n'
     summary="Metrics",
     response_class=Response,
     responses={
-        **refusals(InvalidRequest),
+        **refusals(InvalidRequest, NotFound),
         200: {
             "content": {"text/plain": {"schema": {"type": "string"}, "example": _EXAMPLE}},
             "description": "The metrics in Prometheus' text format.",
@@ -25,6 +25,9 @@ _EXAMPLE = 'sealgate_http_responses_total{status="200"} 42.0\n'
     },
 )
 async def metrics(request: Request) -> Response:
-    """Return this replica's counters: answers, verifications, and how its keys are kept."""
+    """Return this replica's counters: answers, verifications, and how its keys are kept.
+
+    Nobody has to log in for it, so whatever is in front keeps it inside and answers 404.
+    """
     body = generate_latest(request.app.state.metrics.registry)
     return Response(body, media_type=CONTENT_TYPE_LATEST)

@@ -25,19 +25,19 @@ class Run:
     demo: dict[str, str]
 
 
-StartRun = Callable[[Path], Run]
+StartRun = Callable[..., Run]
 
 
 @pytest.fixture
 def start_run() -> Iterator[StartRun]:
     """Run the command in the foreground of nobody, on free ports, until it says that it is up.
 
-    A second run has the ports of the first one, as it has for a person.
+    A second run has the ports of the first one, as it has for a person, unless it is given others.
     """
     processes: list[subprocess.Popen[str]] = []
     ports = Ports.free()
 
-    def start(state: Path) -> Run:
+    def start(state: Path, ports: Ports = ports) -> Run:
         process = subprocess.Popen(
             run_command(state, ports),
             stdout=subprocess.PIPE,

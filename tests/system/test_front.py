@@ -24,6 +24,20 @@ async def test_everything_is_ready_behind_both_addresses(
         assert (await http.get(f"{url}/docs")).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/metrics?x=y", "/%6detrics", "//metrics"])
+async def test_the_counters_do_not_come_out(
+    system: Stack, http: httpx.AsyncClient, path: str
+) -> None:
+    for port in (system.ports.auth_process, *system.ports.replicas):
+        assert (await http.get(f"http://127.0.0.1:{port}/metrics")).status_code == 200
+    for url in (system.auth_url, system.api_url):
+        for method in ("GET", "HEAD"):
+            answer = await http.request(method, url + path)
+            assert answer.status_code == 404
+            assert answer.headers["cache-control"] == "no-store"
+        assert (await http.get(url + path)).json()["error"] == "not_found"
+
+
 async def test_the_issuer_names_itself_by_the_address_of_the_load_balancer(
     system: Stack, http: httpx.AsyncClient
 ) -> None:

@@ -14,7 +14,7 @@ from stack.layout import Ports
 from stack.ports import free_ports
 from tests.processes import alive, descendants, run_command, wait_until
 
-StartRun = Callable[[Path], Any]
+StartRun = Callable[..., Any]
 LogIn = Callable[[dict[str, str]], str]
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -40,6 +40,19 @@ def who_am_i(demo: dict[str, str], token: str) -> int:
     return httpx.get(url, headers=headers, trust_env=False, timeout=10).status_code
 
 
+def write_note(demo: dict[str, str], token: str) -> None:
+    headers = {"authorization": f"Bearer {token}"}
+    note = {"title": "Kept", "body": "by its owner"}
+    answer = httpx.post(f"{demo['API_URL']}/notes", json=note, headers=headers, trust_env=False)
+    assert answer.status_code == 201, answer.text
+
+
+def titles(demo: dict[str, str], token: str) -> list[str]:
+    headers = {"authorization": f"Bearer {token}"}
+    answer = httpx.get(f"{demo['API_URL']}/notes", headers=headers, trust_env=False)
+    return [note["title"] for note in answer.json()["notes"]]
+
+
 def test_ctrl_c_ends_every_process_and_a_second_run_has_the_same_users_and_keys(
     state: Path, start_run: StartRun, log_in: LogIn
 ) -> None:
@@ -58,6 +71,27 @@ def test_ctrl_c_ends_every_process_and_a_second_run_has_the_same_users_and_keys(
     assert users(again.demo) == users(run.demo)
     assert kids(again.demo) == first_kids
     assert who_am_i(again.demo, log_in(again.demo)) == 200
+
+
+def test_on_other_ports_the_user_is_the_same_and_the_docs_page_works(
+    state: Path, start_run: StartRun, log_in: LogIn
+) -> None:
+    run = start_run(state)
+    write_note(run.demo, log_in(run.demo))
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(20) == 0
+
+    again = start_run(state, Ports.free())
+    assert again.demo["API_URL"] != run.demo["API_URL"]
+    changed = {name for name, value in users(again.demo).items() if run.demo[name] != value}
+    assert changed == {"DEMO_PUBLIC_CLIENT_ID"}
+    assert titles(again.demo, log_in(again.demo)) == ["Kept"]
+    page = f"{again.demo['API_URL'].replace('127.0.0.1', 'localhost')}/docs/oauth2-redirect"
+    asked = {"client_id": again.demo["DEMO_PUBLIC_CLIENT_ID"], "redirect_uri": page}
+    answer = httpx.get(f"{again.demo['AUTH_URL']}/authorize", params=asked, trust_env=False)
+    assert answer.headers["location"].startswith(page)
+    again.process.send_signal(signal.SIGINT)
+    assert again.process.wait(20) == 0
 
 
 def test_kill_of_supervisor_and_server_leaves_nothing_running_and_the_next_run_comes_up(
