@@ -169,6 +169,8 @@ async def test_a_refusal_that_nobody_waits_for_any_more_is_no_error(
     first = asyncio.create_task(cache.read(site.url, refused))
     await asyncio.sleep(0)
     first.cancel()
+    await asyncio.wait([first])
+    del first  # and with it what it waited for
     await asyncio.sleep(0.05)
     gc.collect()
     assert caplog.records == []
