@@ -24,13 +24,14 @@ async def password(
     RFC 9700 §2.4 forbids this grant: it shows the password to the client, trains people to type
     it anywhere, and leaves no room for a second factor. Where the client *is* the issuer's own
     hand, it sees the password anyway; so it is for clients flagged first-party and no others.
-    A user with a second factor is refused like one with a wrong password.
+    A user with a second factor is refused like one with a wrong password. `admin` is not a
+    user's to give.
     `TooManyRequests` after too many wrong ones (see `throttling`).
     """
     if not client.first_party:
         raise UnauthorizedClient("this grant is for first-party clients")
     username, presented = parameters.required("username"), parameters.required("password")
-    scope = scopes.granted(parameters.get("scope"), client.scope)
+    scope = scopes.granted(parameters.get("scope"), client.scope - {scopes.ADMIN})
     caller = Caller(parameters.address, None if client.is_public else client.client_id)
     user = await accounts.verified_user(server, username, presented, caller, client.client_id)
     if user is None:

@@ -30,6 +30,18 @@ async def test_the_token_names_the_user_and_how_he_logged_in(issuer: Any, clock:
     assert body["token_type"] == "Bearer"
 
 
+async def test_nobody_becomes_an_administrator_by_a_password(start: Any, issuer: Any) -> None:
+    """Not even where the API's identifier is the issuer's, by a client that may ask for it."""
+    db = issuer.server.db
+    await db.execute("UPDATE clients SET scope = '{notes:read,admin}' WHERE client_id = 'web'")
+    async with start(audience=issuer.server.settings.issuer) as same:
+        form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
+        for scope in ("admin", "admin notes:read"):
+            response = await same.token("web", **form, scope=scope)
+            assert (response.status_code, response.json().get("error")) == (400, "invalid_scope")
+        assert (await same.token("web", **form)).json()["scope"] == "notes:read"
+
+
 async def test_a_public_client_names_itself_by_basic_with_an_empty_secret(issuer: Any) -> None:
     form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
     response = await issuer.http.post("/token", data=form, auth=("docs", ""))
