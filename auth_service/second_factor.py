@@ -78,9 +78,14 @@ async def confirm(
 async def renew_recovery_codes(
     server: AuthorizationServer, sub: uuid.UUID, language: str = DEFAULT_LANGUAGE
 ) -> list[str]:
-    """Return new recovery codes, shown once; the old ones are worth nothing then."""
+    """Return new recovery codes, shown once; the old ones are worth nothing then.
+
+    Raises `AccessDenied` if it was switched off meanwhile.
+    """
     codes = [_new_recovery_code() for _ in range(RECOVERY_CODES)]
     async with server.db.acquire() as connection, connection.transaction():
+        if not await second_factors.lock(connection, sub):
+            raise AccessDenied("there is no second factor any more")
         await second_factors.replace_recovery_codes(connection, sub, list(map(_sha256, codes)))
         await audit_log.record(connection, Event.RECOVERY_CODES_RENEWED, server.time(), sub=sub)
         await mails.notify(server, connection, Kind.RECOVERY_CODES_RENEWED, sub, language)

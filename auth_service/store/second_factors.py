@@ -111,10 +111,24 @@ async def count_recovery_codes(db: Database, sub: uuid.UUID) -> int:
     return count
 
 
+async def lock(connection: Connection, sub: uuid.UUID) -> bool:
+    """Keep a confirmed generator as it is until the transaction ends; False if there is none."""
+    locked = await connection.fetchval(
+        """
+        SELECT true FROM second_factors WHERE sub = $1 AND confirmed_at IS NOT NULL FOR UPDATE
+        """,
+        sub,
+    )
+    return locked is not None
+
+
 async def replace_recovery_codes(
     connection: Connection, sub: uuid.UUID, codes_sha256: Collection[bytes]
 ) -> None:
-    """Store new ones; the old ones are worth nothing then."""
+    """Store new ones; the old ones are worth nothing then.
+
+    In a transaction that has the generator's row: two at a time would leave the codes of both.
+    """
     await connection.execute("DELETE FROM recovery_codes WHERE sub = $1", sub)
     await connection.execute(
         "INSERT INTO recovery_codes (code_sha256, sub) SELECT unnest($2::bytea[]), $1",
@@ -125,10 +139,10 @@ async def replace_recovery_codes(
 
 async def remove(connection: Connection, sub: uuid.UUID) -> bool:
     """Forget the generator and its recovery codes; False if there was none that was confirmed."""
-    await connection.execute("DELETE FROM recovery_codes WHERE sub = $1", sub)
     removed: datetime | None = await connection.fetchval(
         "DELETE FROM second_factors WHERE sub = $1 RETURNING confirmed_at", sub
     )
+    await connection.execute("DELETE FROM recovery_codes WHERE sub = $1", sub)
     return removed is not None
 
 

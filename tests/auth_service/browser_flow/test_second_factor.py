@@ -335,6 +335,27 @@ async def test_it_is_switched_off_and_recovery_codes_renewed_with_a_code(
     assert await app.server.db.fetchval("SELECT count(*) FROM recovery_codes") == 0
 
 
+async def test_of_many_renewals_at_once_the_codes_of_one_are_left(app: Any, phone: Phone) -> None:
+    renewals = [second_factor.renew_recovery_codes(app.server, phone.sub) for _ in range(20)]
+    told = await asyncio.gather(*renewals)
+    left = await second_factors.count_recovery_codes(app.server.db, phone.sub)
+    assert left == second_factor.RECOVERY_CODES
+    taken = [
+        await second_factors.take_recovery_code(
+            app.server.db, phone.sub, second_factor._sha256(codes[0]), app.server.time()
+        )
+        for codes in told
+    ]
+    assert sum(taken) == 1
+
+
+async def test_there_are_no_recovery_codes_for_what_is_off(app: Any, phone: Phone) -> None:
+    assert await second_factor.remove(app.server, phone.sub)
+    with pytest.raises(AccessDenied):
+        await second_factor.renew_recovery_codes(app.server, phone.sub)
+    assert await app.server.db.fetchval("SELECT count(*) FROM recovery_codes") == 0
+
+
 async def test_a_second_one_cannot_be_put_over_the_first(
     app: Any, person: Person, phone: Phone
 ) -> None:
