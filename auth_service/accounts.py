@@ -207,7 +207,9 @@ async def give_consent(
 async def withdraw_consent(server: AuthorizationServer, sub: UUID, client_id: str) -> None:
     """Take away what the user has allowed a client: its codes, and its log-ins, end with it.
 
-    The codes first: one that is being redeemed at this moment has given a log-in by then.
+    The consent before the codes: one that is being given at this moment has its code by then, or
+    its yes to a device. The codes before the log-ins: one that is being redeemed has given its
+    log-in by then.
     """
     now = server.time()
     async with server.db.acquire() as connection, connection.transaction():

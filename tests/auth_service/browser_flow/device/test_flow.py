@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from auth_service import accounts, second_factor, totp
-from auth_service.device_authorization import GRANT_TYPE
-from auth_service.store import clients, users
+from auth_service import accounts, second_factor, sessions, totp, user_codes
+from auth_service.accounts import alive_since
+from auth_service.device_authorization import GRANT_TYPE, LIFETIME
+from auth_service.store import clients, consents, device_codes, users
 from tests.auth_service.browser_flow.device.device import (
     FREE,
     ISSUER,
@@ -156,6 +157,28 @@ async def test_a_yes_that_is_taken_back_lets_nobody_in(app: Any, person: Person)
     assert alice is not None
     await accounts.withdraw_consent(app.server, alice.sub, "tv")
     assert await error(app, codes) == "access_denied"
+
+
+async def test_a_yes_that_is_given_while_it_is_taken_back_lets_nobody_in(
+    app: Any, person: Person
+) -> None:
+    """Whoever takes it back waits for the yes that is under way, and then finds it."""
+    codes = await begin(app)
+    await log_in(person)
+    session = await sessions.current(app.server, person.http.cookies["sealgate"])
+    assert session is not None
+    consent = (session.sub, "tv", frozenset({"notes:read"}), "", app.server.time())
+    await consents.grant(app.server.db, *consent)
+    mac, now = user_codes.mac(app.server, codes["user_code"]), app.server.time()
+    async with app.server.db.acquire() as connection, connection.transaction():
+        assert await device_codes.approve(connection, mac, session, now - LIFETIME, now)
+        await consents.grant(connection, *consent)
+        taking_back = asyncio.create_task(accounts.withdraw_consent(app.server, session.sub, "tv"))
+        done, _ = await asyncio.wait([taking_back], timeout=0.3)
+        assert not done
+    await taking_back
+    assert await error(app, codes) == "access_denied"
+    assert await consents.find_apps_of(app.server.db, session.sub, alive_since(app.server)) == []
 
 
 async def test_a_client_that_is_disabled_is_not_asked_about(app: Any, person: Person) -> None:
