@@ -2,20 +2,18 @@
 
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from auth_service import accounts, pages, passwords, resources, sessions
-from auth_service.authentication_context import TWO_FACTORS, acr
 from auth_service.endpoints import browser, second_step, server_of
 from auth_service.endpoints.browser import PageRoute
 from auth_service.pages import account_words
 from auth_service.pages.texts import Texts
 from auth_service.parameters import Parameters
 from auth_service.scope import in_order
-from auth_service.store import consents, second_factors
+from auth_service.store import consents
 from auth_service.store import sessions as stored_sessions
 from auth_service.store.consents import App
 from auth_service.store.sessions import Session
@@ -83,8 +81,8 @@ async def remove_app(request: Request) -> Response:
 async def password_page(request: Request) -> Response:
     """Ask for the old password and a new one."""
     visitor, here = await browser.logged_in(request, f"{PATH}/password")
-    if await _needs_code(request, here):
-        return _to_code(request)
+    if await second_step.is_needed(request, here):
+        return second_step.begin(request, f"{PATH}/password")
     return _password_form(request, visitor.csrf_token, here)
 
 
@@ -93,8 +91,8 @@ async def change_password(request: Request) -> Response:
     """Change it; only this browser stays logged in, with a new cookie."""
     server = server_of(request)
     visitor, here, parameters = await browser.logged_in_form(request, f"{PATH}/password")
-    if await _needs_code(request, here):
-        return _to_code(request)
+    if await second_step.is_needed(request, here):
+        return second_step.begin(request, f"{PATH}/password")
     old, new = parameters.get("old_password", ""), parameters.get("new_password", "")
     try:
         passwords.check_policy(new, here.username)
@@ -114,18 +112,6 @@ async def change_password(request: Request) -> Response:
         return _password_form(request, visitor.csrf_token, here, error, _problem(error))
     cookie = await sessions.go_on(server, here, user)
     return browser.with_cookie(request, _done(request, "password"), cookie)
-
-
-async def _needs_code(request: Request, session: Session) -> bool:
-    """Whether this log-in is weaker than the user's next one will be."""
-    if acr(session.amr) == TWO_FACTORS:
-        return False
-    return await second_factors.is_on(server_of(request).db, session.sub)
-
-
-def _to_code(request: Request) -> Response:
-    query = urlencode({"next": f"{PATH}/password"})
-    return browser.see_other(f"{server_of(request).settings.issuer}{second_step.PATH}?{query}")
 
 
 def _password_form(

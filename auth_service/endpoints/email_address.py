@@ -5,7 +5,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from auth_service import accounts, mails, pages, throttling, user_claims
-from auth_service.endpoints import browser, server_of
+from auth_service.endpoints import browser, second_step, server_of
 from auth_service.endpoints.browser import Browser, PageRoute, StaleRequest
 from auth_service.endpoints.password_reset import check_offered
 from auth_service.parameters import Parameters
@@ -31,6 +31,8 @@ async def email_page(request: Request) -> Response:
     """Show the address, and ask for another one."""
     check_offered(request)
     visitor, here = await browser.logged_in(request, PATH)
+    if await second_step.is_needed(request, here):
+        return second_step.begin(request, PATH)
     return await _page(request, visitor, here)
 
 
@@ -40,6 +42,8 @@ async def give_email(request: Request) -> Response:
     check_offered(request)
     server = server_of(request)
     visitor, here, parameters = await browser.logged_in_form(request, PATH)
+    if await second_step.is_needed(request, here):
+        return second_step.begin(request, PATH)
     email, caller = parameters.get("email", "").strip(), browser.caller(request)
     try:
         password = parameters.get("password", "")

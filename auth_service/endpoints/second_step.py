@@ -1,13 +1,17 @@
 """The second step of a log-in: the page that asks for a code."""
 
+from urllib.parse import urlencode
+
 from fastapi import APIRouter, Request, Response
 
 from auth_service import pages, second_factor, sessions
+from auth_service.authentication_context import TWO_FACTORS, acr
 from auth_service.endpoints import browser, entrance, server_of
 from auth_service.endpoints.browser import Browser, PageRoute, StaleRequest
 from auth_service.parameters import Parameters
 from auth_service.server import AuthorizationServer
-from auth_service.store import users
+from auth_service.store import second_factors, users
+from auth_service.store.sessions import Session
 from auth_service.store.users import User
 from shared.errors import OAuthError, TooManyRequests
 
@@ -74,6 +78,22 @@ async def ask(
         ticket=ticket,
         **values,
     )
+
+
+async def is_needed(request: Request, session: Session) -> bool:
+    """Tell whether this log-in is weaker than the user's next one will be.
+
+    Such a one changes nothing by which people log in.
+    """
+    if acr(session.amr) == TWO_FACTORS:
+        return False
+    return await second_factors.is_on(server_of(request).db, session.sub)
+
+
+def begin(request: Request, next_: str) -> Response:
+    """Send somebody who is logged in to this page, and then to `next_`, a page of ours."""
+    query = urlencode({"next": next_})
+    return browser.see_other(f"{server_of(request).settings.issuer}{PATH}?{query}")
 
 
 def problem(error: OAuthError) -> str:

@@ -4,11 +4,11 @@ from typing import Any
 
 import httpx
 
-from auth_service import accounts, mails
+from auth_service import accounts, mails, second_factor, totp
 from auth_service.pages.texts import ENGLISH
 from auth_service.store import audit_log, users
 from tests.auth_service.browser_flow.mails.mailing import NEW, Relay, link
-from tests.auth_service.browser_flow.person import Person
+from tests.auth_service.browser_flow.person import HTML, Person
 from tests.auth_service.browser_flow.test_account import another, open_account
 from tests.auth_service.browser_flow.test_pages import assert_safe
 from tests.auth_service.conftest import PASSWORD
@@ -63,3 +63,26 @@ async def test_a_link_to_verify_is_none_to_reset(app: Any, person: Person, relay
     token = (await link(app, relay)).partition("token=")[2]
     assert (await person.get("/password/reset", {"token": token})).status_code == 400
     assert not await accounts.reset_password(app.server, mails.sha256(token), NEW)
+
+
+async def test_an_older_log_in_needs_a_code_to_change_the_address(
+    app: Any, person: Person, relay: Relay, clock: Any
+) -> None:
+    """Whoever has a browser that was left open, and the password, has not the second factor."""
+    await open_account(person)
+    form = person.form(await person.get("/account/email"))
+    sub = await app.server.db.fetchval("SELECT sub FROM users WHERE username = 'alice'")
+    secret = await second_factor.begin(app.server, sub)
+    await second_factor.confirm(app.server, sub, totp.code(secret, int(clock() // 30)))
+    body = {**form[1], "email": "thief@example.org", "password": PASSWORD}
+    sent = await person.http.post(form[0], data=body, headers=HTML)
+    assert "Enter a code ·" in (await person.follow(sent)).text
+    assert await app.server.db.fetchval("SELECT count(*) FROM mails WHERE kind = 'verify'") == 0
+    page = await person.get("/account/email")
+    assert "Enter a code ·" in page.text
+    clock.seconds += 30
+    page = await person.submit(page, code=totp.code(secret, int(clock() // 30)))
+    done = await person.submit(page, email="new@example.org", password=PASSWORD)
+    assert ENGLISH["verify_sent_hint"] in done.text
+    await mails.send_due(app.server)
+    assert "new@example.org" in {mail["To"] for mail in relay.mails}
