@@ -27,6 +27,7 @@ from stack.stack import Stack
 
 REPOSITORY = Path(__file__).parent.parent
 AUTH_OWNER = "auth_owner"
+OTHER_RESOURCE = "https://files.example/mcp"  # of the shared stack's issuer, beside its API
 NO_DATABASE = SecretStr("postgresql://nobody@127.0.0.1:1/none")  # for what needs none
 # The data of a test is thrown away: no waiting for the disk.
 QUICK = {
@@ -69,7 +70,7 @@ def postgres(state_folder: Path) -> Iterator[EmbeddedPostgres]:
 @pytest.fixture(scope="session")
 async def system(state_folder: Path) -> AsyncIterator[Stack]:
     """A whole running stack on free ports, for tests that leave its processes alone."""
-    settings = Settings(postgres=QUICK, auth=UNTHROTTLED)
+    settings = Settings(postgres=QUICK, auth={**UNTHROTTLED, "AUTH_RESOURCES": OTHER_RESOURCE})
     async with Stack(state_folder / "system", Ports.free(), settings) as stack:
         yield stack
 

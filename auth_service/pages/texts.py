@@ -35,7 +35,7 @@ ENGLISH: Final = {
     "logged_in_as": "Logged in as",
     "not_you": "Not you?",
     "client_host": "The app is published at",
-    "good_at": "The access will be good at",
+    "good_at": "Access is good at",
     "goes_to": "Afterwards you will be taken to",
     "native_app": "This is an app on your own device. Allow it only if you have just started it "
     "yourself.",
@@ -113,7 +113,7 @@ KOREAN: Final = {
     "logged_in_as": "로그인한 계정:",
     "not_you": "본인이 아닌가요?",
     "client_host": "앱을 게시한 곳:",
-    "good_at": "접근이 허용될 서비스:",
+    "good_at": "접근 대상 서비스:",
     "goes_to": "이후 이동할 곳:",
     "native_app": "이 기기에 설치된 앱입니다. 방금 직접 실행한 경우에만 허용하세요.",
     "local_app": "이 기기의 앱",

@@ -19,6 +19,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 from auth_service import totp
 from stack.stack import Stack
 from tests.browser.docs_page import Traffic, fill_in_log_in
+from tests.conftest import OTHER_RESOURCE
 from tests.resource_service.issuer import JwksServer, respond
 
 # First of all, so that nothing is started when there is no browser.
@@ -100,6 +101,7 @@ def authorize_url(system: Stack, client: str = "DEMO_PUBLIC_CLIENT_ID", **also: 
 async def allow_an_app(system: Stack, username: str, password: str) -> None:
     form = {"grant_type": "password", "username": username, "password": password}
     form |= {"client_id": system.demo["DEMO_PUBLIC_CLIENT_ID"], "scope": "openid email notes:read"}
+    form |= {"resource": OTHER_RESOURCE}
     async with httpx.AsyncClient(trust_env=False) as http:
         assert (await http.post(f"{system.auth_url}/token", data=form)).status_code == 200
 
@@ -110,7 +112,7 @@ async def test_every_page_can_be_used_and_fits(
     page = await look.new_page()
     traffic = Traffic()
     traffic.watch(page)
-    await page.goto(authorize_url(system))
+    await page.goto(authorize_url(system, resource=OTHER_RESOURCE))
     await show(page, "login")
     await page.locator('a[href*="/register?"]').click()
     await show(page, "register")
@@ -121,6 +123,7 @@ async def test_every_page_can_be_used_and_fits(
     await show(page, "login-refused")
     await page.fill("#password", person[1])
     await page.click("button.primary")
+    await page.get_by_text(OTHER_RESOURCE, exact=True).wait_for()
     await show(page, "consent")
     await page.goto(authorize_url(system, prompt="select_account"))
     await show(page, "accounts")
@@ -145,7 +148,7 @@ async def test_the_pages_for_a_device_can_be_used_and_fit(
         async with httpx.AsyncClient(trust_env=False) as http:
             answer = await http.post(
                 f"{system.auth_url}/device_authorization",
-                data={"scope": "openid profile notes:read"},
+                data={"scope": "openid profile notes:read", "resource": OTHER_RESOURCE},
                 auth=(demo["DEMO_CLIENT_ID"], demo["DEMO_CLIENT_SECRET"]),
             )
         return dict(answer.raise_for_status().json())
@@ -165,6 +168,7 @@ async def test_the_pages_for_a_device_can_be_used_and_fit(
     await page.keyboard.press("Enter")
     await page.get_by_text(codes["user_code"]).wait_for()
     assert await page.locator(".warning").is_visible()
+    assert await page.get_by_text(OTHER_RESOURCE, exact=True).is_visible()
     await show(page, "device-consent")
     await page.click("button.primary")
     await page.locator("form").wait_for(state="detached")
@@ -191,6 +195,7 @@ async def test_the_account_pages_can_be_used_and_fit(
     await page.locator("#sessions").wait_for()
     await allow_an_app(system, *person)
     await page.goto(f"{system.auth_url}/account")
+    await page.get_by_text(OTHER_RESOURCE).wait_for()
     await show(page, "account")
     await page.get_by_role("link", name=re.compile("Change password|비밀번호 변경")).click()
     await page.fill("#old", "not the password")

@@ -85,7 +85,7 @@ async def test_of_many_who_ask_for_several_resources_one_gets_what_was_granted(
 
 async def test_the_person_is_told_where_the_device_gets_in(app: Any, person: Person) -> None:
     await log_in(person)
-    where = "The access will be good at"
+    where = "Access is good at"
     for resource, told in ((MCP, True), (NOTES, False), ("", False)):
         codes = await begin(app, resource=resource)
         page = await person.submit(await person.get("/device"), user_code=codes["user_code"])

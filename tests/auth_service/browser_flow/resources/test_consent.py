@@ -9,7 +9,7 @@ from tests.auth_service.browser_flow.person import HTML, Person, answer
 from tests.auth_service.browser_flow.resources.resources import FILES, MCP, NOTES, aud
 
 ASKS = "Allow access?"
-WHERE = "The access will be good at"
+WHERE = "Access is good at"
 WANTED = {"scope": "notes:read"}
 
 
@@ -20,7 +20,7 @@ async def test_of_the_usual_resource_nothing_is_said(person: Person, resource: s
     assert WHERE not in page.text
 
 
-@pytest.mark.parametrize(("language", "where"), [("en", WHERE), ("ko", "접근이 허용될 서비스:")])
+@pytest.mark.parametrize(("language", "where"), [("en", WHERE), ("ko", "접근 대상 서비스:")])
 async def test_of_another_one_it_is_said_which(person: Person, language: str, where: str) -> None:
     page = await person.authorize(resource=MCP, ui_locales=language, **WANTED)
     page = await person.log_in(page)
