@@ -28,12 +28,7 @@ _GLOBAL: Final = """{{
 	local_certs
 	storage file_system "{storage}"
 	default_bind 127.0.0.1
-	log {{
-		level WARN
-	}}
-}}
-import {deploy}
-
+{deploy}
 https://localhost:{site_port} {{
 	root * {site}
 	file_server
@@ -45,9 +40,10 @@ https://localhost:{site_port} {{
 class TlsProxy:
     """A running Caddy; `authority` is the file with the root certificate of its authority.
 
-    What lies in `site` is at `site_origin`, for everybody to read.
+    What lies in `site` is at `site_origin`, for everybody to read. `log` is what it has written.
     """
 
+    log: Path
     origin: str
     authority: Path
     site: Path
@@ -74,21 +70,28 @@ async def tls_proxy(folder: Path, upstreams: Sequence[int], path: str) -> AsyncI
     storage, site = folder / "storage", folder / "site"
     site.mkdir()
     file = folder / "Caddyfile"
-    deploy = REPOSITORY / "deploy/Caddyfile"
+    # Ours go before its own global options, of which there can be one block only.
+    _, begin, deploy = (REPOSITORY / "deploy/Caddyfile").read_text().partition("\n{\n")
+    assert begin
     file.write_text(_GLOBAL.format(storage=storage, deploy=deploy, site=site, site_port=site_port))
     command = [caddy.executable(), "run", "--adapter", "caddyfile", "--config", str(file)]
-    process = await asyncio.create_subprocess_exec(
-        *tethered(command, signal.SIGTERM),
-        env={
-            "PATH": os.defpath,
-            **dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(folder)),
-            "SEALGATE_HOST": f"localhost:{port}",
-            "SEALGATE_PATH": path,
-            "SEALGATE_UPSTREAM": " ".join(f"127.0.0.1:{upstream}" for upstream in upstreams),
-        },
-    )
+    log = folder / "caddy.log"
+    with log.open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *tethered(command, signal.SIGTERM),
+            stderr=errors,
+            env={
+                "PATH": os.defpath,
+                **dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(folder)),
+                "SEALGATE_HOST": f"localhost:{port}",
+                "SEALGATE_PATH": path,
+                "SEALGATE_UPSTREAM": " ".join(f"127.0.0.1:{upstream}" for upstream in upstreams),
+            },
+        )
     authority = storage / "pki/authorities/local/root.crt"
-    proxy = TlsProxy(f"https://localhost:{port}", authority, site, f"https://localhost:{site_port}")
+    proxy = TlsProxy(
+        log, f"https://localhost:{port}", authority, site, f"https://localhost:{site_port}"
+    )
     try:
         await _wait(proxy, port, process)
         yield proxy

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from stack.layout import Settings
+from stack.ports import free_ports
 from tests.auth_service.browser_flow.person import HTML, Person, answer, claims_of
 from tests.conftest import QUICK
 from tests.secure_site import SecureSite, secure_site, tls_proxy
@@ -116,3 +117,16 @@ async def test_the_proxy_says_who_called_it_and_not_what_the_caller_says(tmp_pat
         direct = f"http://127.0.0.1:{port}"
         answer = await http.get(direct, headers={"x-forwarded-for": "203.0.113.7"})
         assert answer.json() == "203.0.113.7"  # so it was the proxy that dropped it
+
+
+async def test_what_the_proxy_writes_down_of_a_failure_holds_nothing_secret(tmp_path: Path) -> None:
+    async with (
+        tls_proxy(tmp_path / "proxy", free_ports(1), "") as proxy,
+        httpx.AsyncClient(verify=proxy.trust(), trust_env=False) as http,
+    ):
+        url = f"{proxy.origin}/password/reset?token=hush-hush"
+        headers = {"authorization": "Bearer hush-hush", "cookie": "sealgate=hush-hush"}
+        assert (await http.get(url, headers=headers)).status_code >= 500
+        written = proxy.log.read_text()
+    assert "/password/reset" in written  # so it was about this request
+    assert "hush-hush" not in written
