@@ -57,7 +57,9 @@ def _what_happened(
         yield rows[0].at, "the log does not reach back further than this"
     else:
         in_browser = began.event == Event.TOKENS_ISSUED
-        yield began.at, "got tokens, logged in in a browser" if in_browser else "logged in"
+        how = "got tokens, logged in in a browser" if in_browser else "logged in"
+        resource = began.detail.get("resource")
+        yield began.at, f"{how}; for {resource}" if resource else how
     rotated = [row for row in rows if row.event == Event.ROTATED]
     if rotated:
         what = f"refreshed {_times(len(rotated))}, this was the last time"

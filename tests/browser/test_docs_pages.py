@@ -3,7 +3,7 @@
 import json
 import secrets
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -62,9 +62,13 @@ async def test_the_page_shows_every_operation_without_a_foreign_request_or_a_com
 async def test_a_person_logs_in_and_calls_notes(
     resource_docs: DocsPage, system: Stack, person: tuple[str, str]
 ) -> None:
+    asked: list[str] = []
+    resource_docs.page.context.on("request", lambda request: asked.append(request.url))
     assert await resource_docs.client_id() == system.demo["DEMO_PUBLIC_CLIENT_ID"]
     await resource_docs.log_in(*person)
     await resource_docs.logged_in()
+    (request,) = [url for url in map(urlsplit, asked) if url.path == "/authorize"]
+    assert parse_qs(request.query)["resource"] == [system.api_url]
     made = await resource_docs.try_out("post", "/notes", NOTE)
     listed = await resource_docs.try_out("get", "/notes")
     assert made.status == 201

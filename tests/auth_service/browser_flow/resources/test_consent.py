@@ -84,6 +84,16 @@ async def test_a_default_resource_of_another_name_is_asked_about_if_the_old_name
         assert "code" in answer(await person.authorize(resource=NOTES, **WANTED))
 
 
+async def test_nobody_agrees_to_access_to_what_is_no_resource_any_more(
+    start: Any, person: Person
+) -> None:
+    page = await person.log_in(await person.authorize(resource=MCP, **WANTED))
+    async with start(resources=(FILES,)) as later:
+        person.http._transport.app = later.app  # type: ignore[attr-defined]
+        assert answer(await person.allow(page))["error"] == "invalid_target"
+        assert await later.server.db.fetchval("SELECT count(*) FROM consents") == 0
+
+
 async def test_the_audit_log_says_where(app: Any, person: Person) -> None:
     await person.code(**WANTED)
     await person.code(resource=MCP, **WANTED)

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from auth_service import audit_story
 from auth_service.store import MIGRATIONS, audit_log
 from shared.database import migrate
 from tests.auth_service.browser_flow.person import Person
@@ -156,6 +157,14 @@ async def test_the_audit_log_says_for_which_resource_it_was_and_that_another_was
         ("logged in", {}),
         ("logged in", {"resource": MCP}),
         ("other resource", {"newest": 1, "presented": 1}),
+    ]
+    server, family_id = issuer.server, rows[-1].family_id
+    about = [row for row in rows if row.family_id == family_id]
+    story = audit_story.tell(about, "alice", server.settings, server.time())
+    assert story[:3] == [
+        f"Log-in {family_id}: alice at the client web",
+        f"  2027-01-15 08:00:00  logged in; for {MCP}",
+        "  2027-01-15 08:00:00  refused once, this was the last time: other resource",
     ]
 
 
