@@ -19,14 +19,27 @@ from lab.report.table import matrix
 COMMITTED = results.read(results.FOLDER)
 
 
-def test_the_docs_are_byte_for_byte_what_the_committed_results_give(tmp_path: Path) -> None:
-    for made in make(results.FOLDER, tmp_path):
-        assert made.read_bytes() == (DOCS / made.relative_to(tmp_path)).read_bytes(), made.name
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("report")
 
 
-def test_no_drawing_is_left_from_an_earlier_report(tmp_path: Path) -> None:
-    made = {file.name for file in make(results.FOLDER, tmp_path) if file.suffix == ".svg"}
-    assert {file.name for file in (DOCS / "scaling").iterdir()} == made
+@pytest.fixture(scope="module")
+def made(folder: Path) -> list[Path]:
+    """The files of the report of the committed results; to make them takes seconds."""
+    return make(results.FOLDER, folder)
+
+
+def test_the_docs_are_byte_for_byte_what_the_committed_results_give(
+    made: list[Path], folder: Path
+) -> None:
+    for file in made:
+        assert file.read_bytes() == (DOCS / file.relative_to(folder)).read_bytes(), file.name
+
+
+def test_no_drawing_is_left_from_an_earlier_report(made: list[Path]) -> None:
+    drawings = {file.name for file in made if file.suffix == ".svg"}
+    assert {file.name for file in (DOCS / "scaling").iterdir()} == drawings
 
 
 def test_every_committed_result_says_where_it_is_from() -> None:
@@ -39,16 +52,16 @@ def test_every_committed_result_says_where_it_is_from() -> None:
         assert not result["quick"]
 
 
-def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
-    make(results.FOLDER, tmp_path)
-    page = (tmp_path / "scaling.html").read_text()
+def test_the_page_needs_nothing_from_elsewhere(made: list[Path], folder: Path) -> None:
+    assert folder / "scaling.html" in made
+    page = (folder / "scaling.html").read_text()
     assert not re.search(r"<(script|link|img|iframe|object)\b|\burl\(|@import", page)
     addresses = set(re.findall(r"https?://[^\s\"'<]+", page))
     assert addresses == {"http://www.w3.org/2000/svg"}
 
 
-def test_every_drawing_is_well_formed(tmp_path: Path) -> None:
-    for file in make(results.FOLDER, tmp_path):
+def test_every_drawing_is_well_formed(made: list[Path]) -> None:
+    for file in made:
         if file.suffix == ".svg":
             root = ElementTree.fromstring(file.read_text())  # noqa: S314 - our own
             assert root.tag == "{http://www.w3.org/2000/svg}svg"
