@@ -27,17 +27,12 @@ pytestmark = pytest.mark.usefixtures("chromium_path")
 
 # Where the pictures go, for somebody to look at.
 PICTURES = os.environ.get("SEALGATE_TEST_PICTURES")
+# Who looks, and on what: a language needs its own way through the pages, the rest does not.
 LOOKS: dict[str, dict[str, Any]] = {
-    "light": {},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True},
-    "korean": {"locale": "ko-KR"},
-    "korean-phone-dark": {
-        "locale": "ko-KR",
-        "color_scheme": "dark",
-        "viewport": {"width": 360, "height": 740},
-    },
+    "english": {},
+    "korean": {"locale": "ko-KR", "has_touch": True, "is_mobile": True},
 }
+PHONE, DESK = (360, 740), (1000, 800)
 Show = Callable[[Page, str], Awaitable[None]]
 
 
@@ -54,9 +49,8 @@ async def person(system: Stack) -> tuple[str, str]:
 
 @pytest.fixture(params=LOOKS)
 async def look(chromium: Browser, request: pytest.FixtureRequest) -> AsyncIterator[BrowserContext]:
-    """A browser profile of its own, with one way to look at things."""
-    options = {"viewport": {"width": 1000, "height": 800}, **LOOKS[request.param]}
-    context = await chromium.new_context(**options)
+    """A browser profile of its own, for one language."""
+    context = await chromium.new_context(**LOOKS[request.param])
     context.set_default_timeout(10_000)
     yield context
     await context.close()
@@ -64,22 +58,32 @@ async def look(chromium: Browser, request: pytest.FixtureRequest) -> AsyncIterat
 
 @pytest.fixture
 def show(request: pytest.FixtureRequest) -> Show:
-    """Take a picture, look for what keeps people out, and for what does not fit the screen."""
+    """Take a picture, look for what keeps people out, and for what does not fit the screen.
+
+    In the dark on a phone, and in the light on a desk.
+    """
 
     async def taken(page: Page, name: str) -> None:
-        if PICTURES:
+        for scheme, (width, height) in (("dark", PHONE), ("light", DESK)):
+            await page.set_viewport_size({"width": width, "height": height})
+            await page.emulate_media(color_scheme=scheme)
             look = request.node.callspec.params.get("look", "page")
-            await page.screenshot(path=Path(PICTURES) / f"{name}-{look}.png", full_page=True)
-        found = await Axe().run(page)
-        serious = [
-            (violation["id"], [node["target"] for node in violation["nodes"]])
-            for violation in found.response["violations"]
-        ]
-        assert serious == [], name
-        fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-        assert await page.evaluate(fits), name
+            await inspect(page, f"{name}-{look}-{scheme}-{width}")
 
     return taken
+
+
+async def inspect(page: Page, name: str) -> None:
+    if PICTURES:
+        await page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
+    found = await Axe().run(page)
+    violations = [
+        (violation["id"], [node["target"] for node in violation["nodes"]])
+        for violation in found.response["violations"]
+    ]
+    assert violations == [], name
+    fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    assert await page.evaluate(fits), name
 
 
 def authorize_url(system: Stack, client: str = "DEMO_PUBLIC_CLIENT_ID", **also: str) -> str:
@@ -96,6 +100,12 @@ def authorize_url(system: Stack, client: str = "DEMO_PUBLIC_CLIENT_ID", **also: 
         **also,
     }
     return f"{system.auth_url}/authorize?{urlencode(parameters)}"
+
+
+async def log_in(page: Page, username: str, password: str) -> None:
+    await page.fill("#username", username)
+    await page.fill("#password", password)
+    await page.click("button.primary")
 
 
 async def allow_an_app(system: Stack, username: str, password: str) -> None:
@@ -117,9 +127,7 @@ async def test_every_page_can_be_used_and_fits(
     await page.locator('a[href*="/register?"]').click()
     await show(page, "register")
     await page.locator(".aside a").click()
-    await page.fill("#username", person[0])
-    await page.fill("#password", "not the password")
-    await page.click("button.primary")
+    await log_in(page, person[0], "not the password")
     await show(page, "login-refused")
     await page.fill("#password", person[1])
     await page.click("button.primary")
@@ -155,9 +163,7 @@ async def test_the_pages_for_a_device_can_be_used_and_fit(
 
     codes = await device()
     await page.goto(codes["verification_uri"])
-    await page.fill("#username", person[0])
-    await page.fill("#password", person[1])
-    await page.click("button.primary")
+    await log_in(page, *person)
     await page.locator("#user_code:focus").wait_for()
     await show(page, "device")
     await page.keyboard.type("bbbb bbbb")
@@ -189,9 +195,7 @@ async def test_the_account_pages_can_be_used_and_fit(
     traffic = Traffic()
     traffic.watch(page)
     await page.goto(f"{system.auth_url}/account")
-    await page.fill("#username", person[0])
-    await page.fill("#password", person[1])
-    await page.click("button.primary")
+    await log_in(page, *person)
     await page.locator("#sessions").wait_for()
     await allow_an_app(system, *person)
     await page.goto(f"{system.auth_url}/account")
@@ -216,9 +220,7 @@ async def test_the_pages_of_the_second_factor_can_be_used_and_fit(
     traffic = Traffic()
     traffic.watch(page)
     await page.goto(f"{system.auth_url}/account/two-step")
-    await page.fill("#username", person[0])
-    await page.fill("#password", person[1])
-    await page.click("button.primary")
+    await log_in(page, *person)
     await page.locator("input[type=password]:focus").wait_for()
     await show(page, "two-step")
     await page.fill("#password", person[1])
@@ -233,9 +235,7 @@ async def test_the_pages_of_the_second_factor_can_be_used_and_fit(
     recovery_code = await page.locator(".codes code").first.inner_text()
     await page.context.clear_cookies()
     await page.goto(f"{system.auth_url}/account/two-step")
-    await page.fill("#username", person[0])
-    await page.fill("#password", person[1])
-    await page.click("button.primary")
+    await log_in(page, *person)
     await page.locator("#code:focus").wait_for()
     await show(page, "second-step")
     await page.fill("#code", recovery_code)
@@ -259,9 +259,7 @@ async def follow_newest_link(page: Page, system: Stack, email: str, path: str) -
 async def verify_address(page: Page, system: Stack, person: tuple[str, str], show: Show) -> str:
     email = f"{person[0]}@example.org"
     await page.goto(f"{system.auth_url}/account/email")
-    await page.fill("#username", person[0])
-    await page.fill("#password", person[1])
-    await page.click("button.primary")
+    await log_in(page, *person)
     await page.fill("#email", email)
     await show(page, "email")
     await page.fill("#password", person[1])
@@ -297,9 +295,7 @@ async def test_the_pages_about_mails_can_be_used_and_fit(
     await page.click("button.primary")
     await show(page, "password-is-reset")
     await page.locator(".aside a").click()
-    await page.fill("#username", person[0])
-    await page.fill("#password", new_password)
-    await page.click("button.primary")
+    await log_in(page, person[0], new_password)
     await page.locator("#sessions").wait_for()
     assert traffic.complaints == []
 
@@ -394,9 +390,7 @@ async def test_consent_for_a_client_with_a_metadata_document_shows_its_host(
     page = await look.new_page()
     uri = "http://127.0.0.1:49152/callback"
     await page.goto(authorize_url(system, client_id=client_id, redirect_uri=uri))
-    await page.fill("input[name=username]", person[0])
-    await page.fill("input[name=password]", person[1])
-    await page.press("input[name=password]", "Enter")
+    await log_in(page, *person)
     facts = page.locator("dl.facts")
     await facts.wait_for()
     assert f"localhost:{site.port}" in await facts.inner_text()
