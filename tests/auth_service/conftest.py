@@ -18,11 +18,15 @@ from pydantic import SecretStr
 
 from auth_service import accounts
 from auth_service.app import create_app
-from auth_service.server import AuthorizationServer
+from auth_service.key_encryption import KeyEncryptionKey
+from auth_service.server import AuthorizationServer, open_server
 from auth_service.settings import Settings
 from auth_service.store import clients
 from auth_service.store.clients import Client
 from auth_service.throttling import Caller
+from stack.postgres import EmbeddedPostgres
+from tests.conftest import auth_databases
+from tests.databases import Copies
 
 REPOSITORY = Path(__file__).parent.parent.parent
 PASSWORD = "correct horse battery staple"
@@ -80,11 +84,37 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+async def prepared_auth_databases(
+    postgres: EmbeddedPostgres,
+    migrated_auth_databases: Copies,
+    key_encryption_key: bytes,
+    state_folder: Path,
+) -> AsyncIterator[Copies]:
+    """Databases as an issuer's first start leaves them, which takes most of its time: with keys."""
+    async with migrated_auth_databases.one() as url:
+        file = _key_file(state_folder, key_encryption_key)
+        settings = _settings(url, file)
+        async with open_server(settings, KeyEncryptionKey.load(file), Clock()) as server:
+            await server.prepare()
+        yield auth_databases(postgres, url.rpartition("/")[2])
+
+
+@pytest.fixture
+def auth_copies(prepared_auth_databases: Copies) -> Copies:
+    """Where a test's database comes from; commands, whose clock is not ours, find it empty."""
+    return prepared_auth_databases
+
+
 @pytest.fixture
 def settings(auth_database_url: str, key_encryption_key_file: Path) -> Settings:
     """Settings for one machine, with hashes that cost next to nothing."""
+    return _settings(auth_database_url, key_encryption_key_file)
+
+
+def _settings(database_url: str, key_encryption_key_file: Path) -> Settings:
     return Settings(
-        database_url=SecretStr(auth_database_url),
+        database_url=SecretStr(database_url),
         key_encryption_key_file=key_encryption_key_file,
         cors_origins=("http://127.0.0.1:8080",),
         password_memory_kib=8,
@@ -95,11 +125,20 @@ def settings(auth_database_url: str, key_encryption_key_file: Path) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def key_encryption_key() -> bytes:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32))
+
+
 @pytest.fixture
-def key_encryption_key_file(tmp_path: Path) -> Path:
-    path = tmp_path / "key-encryption-key"
+def key_encryption_key_file(tmp_path: Path, key_encryption_key: bytes) -> Path:
+    return _key_file(tmp_path, key_encryption_key)
+
+
+def _key_file(folder: Path, key: bytes) -> Path:
+    path = folder / "key-encryption-key"
     path.touch(mode=0o600)
-    path.write_bytes(base64.urlsafe_b64encode(secrets.token_bytes(32)))
+    path.write_bytes(key)
     return path
 
 

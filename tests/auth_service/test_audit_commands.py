@@ -15,9 +15,16 @@ import pytest
 from pydantic import SecretStr
 
 from stack.postgres import EmbeddedPostgres
+from tests.databases import Copies
 
 REPOSITORY = Path(__file__).parent.parent.parent
 OWNER, SERVICE = "AUTH_MIGRATION_DATABASE_URL", "AUTH_DATABASE_URL"
+
+
+@pytest.fixture
+def auth_copies(migrated_auth_databases: Copies) -> Copies:
+    """With nothing in them, not even keys: their times would be those of another clock."""
+    return migrated_auth_databases
 
 
 @pytest.fixture

@@ -6,8 +6,16 @@ from typing import Any
 
 import pytest
 
+from tests.databases import Copies
+
 CLIENT = ("clients", "create", "batch", "--name", "Batch", "--grant", "client_credentials")
 SCOPE = ("--scope", "notes:read notes:write")
+
+
+@pytest.fixture
+def auth_copies(migrated_auth_databases: Copies) -> Copies:
+    """With nothing in them, not even keys: their times would be those of another clock."""
+    return migrated_auth_databases
 
 
 async def test_a_client_made_here_gets_a_token_with_the_secret_that_was_shown(

@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
+from tests.databases import Copies
+
 SHORT = {"AUTH_JWKS_MAX_AGE": "2"}
+
+
+@pytest.fixture
+def auth_copies(migrated_auth_databases: Copies) -> Copies:
+    """With nothing in them, not even keys: their times would be those of another clock."""
+    return migrated_auth_databases
 
 
 async def keys(run: Any, *options: str) -> dict[str, str]:

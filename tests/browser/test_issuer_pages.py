@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
 
 from auth_service import totp
 from stack.stack import Stack
@@ -32,7 +32,8 @@ LOOKS: dict[str, dict[str, Any]] = {
     "english": {},
     "korean": {"locale": "ko-KR", "has_touch": True, "is_mobile": True},
 }
-PHONE, DESK = (360, 740), (1000, 800)
+PHONE = ViewportSize(width=360, height=740)
+DESK = ViewportSize(width=1000, height=800)
 Show = Callable[[Page, str], Awaitable[None]]
 
 
@@ -64,11 +65,13 @@ def show(request: pytest.FixtureRequest) -> Show:
     """
 
     async def taken(page: Page, name: str) -> None:
-        for scheme, (width, height) in (("dark", PHONE), ("light", DESK)):
-            await page.set_viewport_size({"width": width, "height": height})
-            await page.emulate_media(color_scheme=scheme)
-            look = request.node.callspec.params.get("look", "page")
-            await inspect(page, f"{name}-{look}-{scheme}-{width}")
+        look = request.node.callspec.params.get("look", "page")
+        await page.set_viewport_size(PHONE)
+        await page.emulate_media(color_scheme="dark")
+        await inspect(page, f"{name}-{look}-dark-phone")
+        await page.set_viewport_size(DESK)
+        await page.emulate_media(color_scheme="light")
+        await inspect(page, f"{name}-{look}-light-desk")
 
     return taken
 

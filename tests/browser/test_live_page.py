@@ -53,14 +53,18 @@ async def url(chromium_path: str) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def live(page: Page, url: str) -> LivePage:
+    """The page, opened and still: to draw what flies takes half of a processor."""
+    await page.emulate_media(reduced_motion="reduce")
     opened = LivePage(page, url)
     await opened.open()
     return opened
 
 
-async def test_the_whole_story(live: LivePage) -> None:
+async def test_the_whole_story_with_all_that_flies(live: LivePage) -> None:
     traffic = Traffic()
     traffic.watch(live.page)
+    await live.page.emulate_media(reduced_motion="no-preference")
+    await live.open()
     await live.choose("right", "rs256")
     await live.log_in()
     await _predict_and_fire(live)
