@@ -21,7 +21,7 @@ from tests.auth_service.browser_flow.device.device import (
     poll,
 )
 from tests.auth_service.browser_flow.person import HTML, Person, claims_of
-from tests.auth_service.conftest import SECRET
+from tests.auth_service.conftest import PASSWORD, SECRET, SOMEWHERE
 
 
 async def test_the_whole_way(app: Any, person: Person, clock: Any) -> None:
@@ -179,6 +179,19 @@ async def test_a_yes_that_is_given_while_it_is_taken_back_lets_nobody_in(
     await taking_back
     assert await error(app, codes) == "access_denied"
     assert await consents.find_apps_of(app.server.db, session.sub, alive_since(app.server)) == []
+
+
+async def test_a_yes_of_somebody_who_is_not_logged_in_any_more_is_none(
+    app: Any, person: Person
+) -> None:
+    codes = await begin(app)
+    page = await log_in(person, codes)
+    page = await person.submit(page, user_code=codes["user_code"])
+    new = "another horse battery"
+    await accounts.change_password(app.server, "alice", PASSWORD, new, SOMEWHERE)
+    for decision in ("allow", "deny"):
+        assert (await person.submit(page, decision=decision)).status_code == 400
+    assert await error(app, codes) == "authorization_pending"
 
 
 async def test_a_client_that_is_disabled_is_not_asked_about(app: Any, person: Person) -> None:

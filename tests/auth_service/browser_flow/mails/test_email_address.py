@@ -7,11 +7,11 @@ import httpx
 from auth_service import accounts, mails, second_factor, totp
 from auth_service.pages.texts import ENGLISH
 from auth_service.store import audit_log, users
-from tests.auth_service.browser_flow.mails.mailing import NEW, Relay, link
+from tests.auth_service.browser_flow.mails.mailing import ADDRESS, NEW, Relay, link
 from tests.auth_service.browser_flow.person import HTML, Person
 from tests.auth_service.browser_flow.test_account import another, open_account
 from tests.auth_service.browser_flow.test_pages import assert_safe
-from tests.auth_service.conftest import PASSWORD
+from tests.auth_service.conftest import PASSWORD, SOMEWHERE
 
 
 async def give(person: Person, email: str, password: str = PASSWORD) -> httpx.Response:
@@ -86,3 +86,18 @@ async def test_an_older_log_in_needs_a_code_to_change_the_address(
     assert ENGLISH["verify_sent_hint"] in done.text
     await mails.send_due(app.server)
     assert "new@example.org" in {mail["To"] for mail in relay.mails}
+
+
+async def test_a_new_password_makes_the_link_to_verify_worthless(
+    app: Any, person: Person, relay: Relay
+) -> None:
+    """Whoever had the account before has named the address, maybe."""
+    await open_account(person)
+    await give(person, "thief@example.org")
+    address = await link(app, relay)
+    page = await person.get(address)
+    await accounts.change_password(app.server, "alice", PASSWORD, NEW, SOMEWHERE)
+    assert (await person.get(address)).status_code == 400
+    assert (await person.submit(page)).status_code == 400
+    sub = await app.server.db.fetchval("SELECT sub FROM users WHERE username = 'alice'")
+    assert (await users.claims(app.server.db, sub))["email"] == ADDRESS
