@@ -77,9 +77,13 @@ async def verified_user(
     password: str,
     caller: Caller,
     client_id: str | None = None,
+    *,
+    alone: bool = False,
 ) -> User | None:
     """Return the user who has this name and password; None for whatever is wrong.
 
+    `alone`: nothing else will be asked for, so a user who has a second factor is refused, like a
+    wrong password in every way: whoever guesses learns nothing, by the throttles neither.
     An unknown user and a disabled one cost a hash like a known one, and the same statements for
     the throttles and for the audit log. A hash made with other parameters than those of the
     settings is replaced. `TooManyRequests` if there were too many wrong ones, whether this one
@@ -98,7 +102,7 @@ async def verified_user(
     except TemporarilyUnavailable:
         await throttling.undo(server, counted)
         raise
-    if user is None or not verified or user.disabled_at is not None:
+    if user is None or not verified or user.disabled_at or (alone and user.has_second_factor):
         await _note_failure(server, user, client_id, _reason(user, verified=verified))
         return None
     await throttling.succeeded(server, counted)
@@ -126,11 +130,9 @@ async def change_password(
     a wrong password, and what `verified_user` and `check_policy` raise.
     """
     check_policy(new_password, username)
-    user = await verified_user(server, username, old_password, caller)
+    user = await verified_user(server, username, old_password, caller, alone=not logged_in)
     if user is None:
         raise AccessDenied("wrong user name or password")
-    if user.has_second_factor and not logged_in:
-        raise AccessDenied("wrong user name or password", reason="there is a second factor")
     password_hash = await server.passwords.hash(new_password)
     async with server.db.acquire() as connection, connection.transaction():
         if not await _store_password(
@@ -262,7 +264,9 @@ async def enable(
 def _reason(user: User | None, *, verified: bool) -> str:
     if user is None:
         return "unknown user"
-    return "user disabled" if verified else "wrong password"
+    if not verified:
+        return "wrong password"
+    return "user disabled" if user.disabled_at is not None else "second factor missing"
 
 
 async def _note_failure(

@@ -33,11 +33,11 @@ async def password(
     username, presented = parameters.required("username"), parameters.required("password")
     scope = scopes.granted(parameters.get("scope"), client.scope - {scopes.ADMIN})
     caller = Caller(parameters.address, None if client.is_public else client.client_id)
-    user = await accounts.verified_user(server, username, presented, caller, client.client_id)
+    user = await accounts.verified_user(
+        server, username, presented, caller, client.client_id, alone=True
+    )
     if user is None:
-        raise InvalidGrant(reason="unknown or disabled user, or wrong password")
-    if user.has_second_factor:
-        raise InvalidGrant(reason=f"user {user.sub} has a second factor")
+        raise InvalidGrant(reason="unknown or disabled user, wrong password, or a second factor")
     now = server.time()
     log_in = LogIn(
         user.sub,

@@ -298,6 +298,33 @@ async def test_the_password_alone_changes_no_password(
     assert ENGLISH["done_password"] in (await change(person, PASSWORD, NEW)).text
 
 
+async def test_whoever_guesses_does_not_learn_that_the_password_is_right(
+    start: Any, phone: Phone
+) -> None:
+    """The right one counts like a wrong one, and clears nothing."""
+
+    async def ask(strict: Any, password: str) -> list[tuple[int, str]]:
+        form = {"grant_type": "password", "username": "alice", "password": password}
+        body = {"old_password": password, "new_password": NEW}
+        answers = [
+            await strict.token("web", **form),
+            await strict.http.put("/users/alice/password", json=body),
+        ]
+        return [(answer.status_code, answer.text) for answer in answers]
+
+    async with start(log_in_attempts=4) as strict:
+        seen = []
+        for password in (PASSWORD, "wrong one"):
+            await strict.server.db.execute("DELETE FROM throttles")
+            seen.append([await ask(strict, password) for _ in range(5)])
+        rows = await audit_log.find(strict.server.db, sub=phone.sub)
+    assert seen[0] == seen[1]
+    statuses = [[status for status, _ in answers] for answers in seen[0]]
+    assert statuses == [[400, 403]] * 4 + [[429, 429]]
+    reasons = [entry.detail["reason"] for entry in rows if entry.event == "log-in failed"]
+    assert reasons[:8] == ["second factor missing"] * 8
+
+
 async def test_an_older_log_in_needs_a_code_to_change_the_password(
     app: Any, person: Person, clock: Any
 ) -> None:
