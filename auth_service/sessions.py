@@ -8,11 +8,11 @@ import hashlib
 import secrets
 import uuid
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from auth_service.server import AuthorizationServer
-from auth_service.store import audit_log, logout_deliveries, refresh_token_families
+from auth_service.store import Connection, audit_log, logout_deliveries, refresh_token_families
 from auth_service.store import sessions as stored_sessions
 from auth_service.store.audit_log import Event
 from auth_service.store.sessions import Limits, Session
@@ -96,8 +96,13 @@ async def _store(
         )
         stored = stored or await stored_sessions.begin(connection, session, cookie_sha256)
         if stored:
-            await audit_log.record(connection, Event.LOGGED_IN, session.auth_time, sub=session.sub)
+            await _record(connection, Event.LOGGED_IN, session, session.auth_time)
     return stored
+
+
+async def _record(connection: Connection, event: Event, session: Session, now: datetime) -> None:
+    """Say by what the log-in is proved (ASVS 16.3.1)."""
+    await audit_log.record(connection, event, now, sub=session.sub, amr=" ".join(session.amr))
 
 
 async def go_on(server: AuthorizationServer, session: Session, user: User) -> str:
@@ -114,10 +119,12 @@ async def go_on(server: AuthorizationServer, session: Session, user: User) -> st
 
 async def strengthen(server: AuthorizationServer, session: Session, amr: tuple[str, ...]) -> str:
     """Note that a second factor came to a log-in, which gets no younger; return the new cookie."""
-    cookie = new_cookie()
-    changed = replace(session, amr=amr, used_at=server.time())
-    if not await stored_sessions.renew(server.db, changed, _sha256(cookie)):
-        raise AccessDenied("the log-in has ended", reason="changed meanwhile")
+    cookie, now = new_cookie(), server.time()
+    changed = replace(session, amr=amr, used_at=now)
+    async with server.db.acquire() as connection, connection.transaction():
+        if not await stored_sessions.renew(connection, changed, _sha256(cookie)):
+            raise AccessDenied("the log-in has ended", reason="changed meanwhile")
+        await _record(connection, Event.STRENGTHENED, changed, now)
     return cookie
 
 

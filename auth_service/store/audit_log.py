@@ -37,7 +37,14 @@ class Event(StrEnum):
         return event
 
     REGISTERED = "registered", "a user was added"
-    LOGGED_IN = "logged in", "a user proved who he is; with a `family_id`, a client got tokens"
+    LOGGED_IN = (
+        "logged in",
+        "a user proved who he is, in a browser by `amr`; with a `family_id`, a client got tokens",
+    )
+    STRENGTHENED = (
+        "log-in strengthened",
+        "in a browser, by a second factor; `amr` is what it has now",
+    )
     LOGGED_OUT = "logged out", "of a browser, which ended the log-ins that began in it"
     USER_CODE_REFUSED = "user code refused", "a user typed a device's code that there is not"
     LOGOUT_TOLD = "client told", "of a log-out in a browser in which it got tokens"

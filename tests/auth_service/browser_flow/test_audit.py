@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from auth_service import audit_story
+from auth_service import audit_story, second_factor, totp
 from auth_service.store import audit_log, refresh_token_families
 from auth_service.store.audit_log import Entry
 from tests.auth_service.browser_flow.person import Person, claims_of
@@ -57,3 +57,18 @@ async def test_a_replayed_code_ends_the_log_in_and_is_told_so(app: Any, person: 
     *_, issued, ended = await about_alice(app)
     assert (ended.event, ended.detail) == ("revoked", {"reason": "authorization code replayed"})
     assert "its authorization code came a second time" in await story(app, issued)
+
+
+async def test_by_what_somebody_has_logged_in(app: Any, person: Person, clock: Any) -> None:
+    await person.log_in(await person.get("/account"))
+    sub = await app.server.db.fetchval("SELECT sub FROM users WHERE username = 'alice'")
+    secret = await second_factor.begin(app.server, sub)
+    await second_factor.confirm(app.server, sub, totp.code(secret, int(clock() // 30)))
+    clock.seconds += 30
+    page = await person.get("/account/password")  # for which the password alone will not do
+    await person.submit(page, code=totp.code(secret, int(clock() // 30)))
+    entries = [entry for entry in await about_alice(app) if "amr" in entry.detail]
+    assert [(entry.event, entry.detail["amr"]) for entry in entries] == [
+        ("logged in", "pwd"),
+        ("log-in strengthened", "pwd otp mfa"),
+    ]
