@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Tests wait for processes half of their time, so two cores are busy with four.
+# Tests wait for processes half of their time, so two cores are busy with four. They start hundreds
+# of processes, which had better find their modules compiled, whatever the environment says.
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
@@ -17,7 +18,7 @@ run: $(VENV)/stack ## everything up in the foreground: issuer, two replicas, loa
 	@$(BIN)/python -m stack $(ARGS)
 
 test: $(VENV)/dev ## the tests (ARGS="-k words" to choose)
-	@$(BIN)/python -m pytest -m "not faults and not interop" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "not faults and not interop" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-faults: $(VENV)/dev ## the long fault tests: processes killed, frozen and flooded, many times over
 	@$(BIN)/python -m pytest -m faults $(ARGS)

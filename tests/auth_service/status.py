@@ -28,7 +28,13 @@ async def revoked(issuer: Any) -> set[int]:
     response = await issuer.http.get(LIST)
     assert response.status_code == 200, response.text
     octets = unpack(claims(response.text)["status_list"]["lst"])
-    return {idx for idx in range(8 * len(octets)) if octets[idx >> 3] >> (idx & 7) & 1}
+    return {
+        8 * number + bit
+        for number, octet in enumerate(octets)
+        if octet  # of 16,384 nearly none is
+        for bit in range(8)
+        if octet >> bit & 1
+    }
 
 
 async def is_revoked(issuer: Any, token: str) -> bool:
