@@ -18,7 +18,16 @@ for one in chromium:chromium /usr/sbin/apache2:apache2-bin /usr/sbin/haproxy:hap
     command -v "${one%%:*}" >/dev/null || missing="$missing ${one#*:}"
 done
 [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || missing="$missing libapache2-mod-auth-openidc"
-[ "$missing" ] || exit 0
+
+# Pages cost half as much in Chromium's headless shell; without it the whole browser shows them.
+lighter() {
+    if [ "$(id -u)" = 0 ] && ! command -v chromium-headless-shell >/dev/null; then
+        DEBIAN_FRONTEND=noninteractive timeout 120 apt-get install -y -qq --no-install-recommends \
+            chromium-headless-shell >/dev/null 2>&1 || true
+    fi
+}
+
+[ "$missing" ] || { lighter; exit 0; }
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "make test-interop needs these packages of Debian: apt-get install --no-install-recommends$missing" >&2
     exit 1
@@ -27,3 +36,4 @@ echo "Installing$missing ..."
 apt-get update -qq
 # shellcheck disable=SC2086
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+lighter
