@@ -52,11 +52,14 @@ class KeySetFile:
             _LOG.warning("the key set file %s is not used: %s", self._path, error)
             return None
 
-    def save(self, jwks: list[Jwk]) -> None:
-        """Write the keys with the time of day; the old file stays until the new is complete."""
+    def save(self, jwks: list[Jwk], age: float = 0.0) -> None:
+        """Write the keys, which were fetched `age` seconds ago.
+
+        The old file stays until the new one is complete.
+        """
         document = {
             "jwks_uri": self._jwks_uri,
-            "fetched_at": self._time_of_day(),
+            "fetched_at": self._time_of_day() - age,
             "keys": jwks,
         }
         try:

@@ -250,11 +250,16 @@ class RemoteKeySet(KeySet):
             self._replace(loaded.members, self._now() - loaded.age)
 
     def _save(self) -> None:
-        """Write the file in a thread; a disk that hangs must not stop the fetching."""
+        """Write the file in a thread; a disk that hangs must not stop the fetching.
+
+        What is fetched meanwhile is written next: a key that was withdrawn must not stay there.
+        """
         if self._file is None or (self._saving is not None and not self._saving.done()):
             return
-        jwks = list(self._jwks.values())
-        self._saving = asyncio.get_running_loop().run_in_executor(None, self._file.save, jwks)
+        saved, loop = self._jwks, asyncio.get_running_loop()
+        jwks, age = list(saved.values()), self.age or 0.0
+        self._saving = loop.run_in_executor(None, self._file.save, jwks, age)
+        self._saving.add_done_callback(lambda _: None if self._jwks is saved else self._save())
 
 
 def _life(headers: Mapping[str, str], shortest: float) -> float:

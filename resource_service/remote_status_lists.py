@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -108,11 +107,12 @@ class RemoteStatusLists:
         """
         followed = self._follow(reference.uri)
         await followed.renew()
-        if not followed.usable:
+        now = self._now()
+        if now >= followed.entries.usable_until:
             raise TemporarilyUnavailable(
                 "the list of revoked tokens is out of reach", retry_after=followed.retry_after
             )
-        revoked = followed.entries.is_revoked(reference.idx, self._now())
+        revoked = followed.entries.is_revoked(reference.idx, now)
         if revoked is None:
             raise InvalidToken(Refusal.NO_STATUS, reason=f"no entry {reference.idx}")
         return revoked
@@ -130,8 +130,7 @@ class RemoteStatusLists:
 
     def _drop(self, followed: StatusList) -> None:
         del self._lists[followed.uri]
-        followed.stop()
-        followed.entries.usable_until = -math.inf  # for those who hold on to it
+        followed.drop()
 
     def _after_fetch(self) -> None:
         """Follow no more what nobody asks for, but always one; and save now and then."""

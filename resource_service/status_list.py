@@ -133,6 +133,12 @@ class StatusList:
             self._timer.cancel()
         return self._running()
 
+    def drop(self) -> None:
+        """Stop, and tell those who hold on to the entries, whatever is still under way here."""
+        self.stop()
+        self.entries.usable_until = -math.inf
+        self.entries = Entries()
+
     def _running(self) -> asyncio.Task[None] | None:
         return None if self._fetch is None or self._fetch.done() else self._fetch
 

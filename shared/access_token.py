@@ -83,6 +83,9 @@ def _scope(value: str) -> frozenset[str]:
 # good by our clock, and its entry in a status list.
 _Verified: TypeAlias = tuple[bytes, AccessToken, jws.VerificationKey, float, float, Entries, int]
 _NOT_TO_BE_CHECKED: Final = Entries(b"\0", math.inf)
+# A token by itself, which no header looks like. Before the token, among what was presented.
+_BARE: Final = b"\0"
+_LONGEST_REMEMBERED: Final = MAXIMUM_LENGTH + len("Bearer ")
 # To look up by the end of the signature, which is as good as random, spares hashing all of it.
 _END: Final = -32
 
@@ -170,8 +173,9 @@ class AccessTokenVerifier:
             octets = token.encode("ascii")
         except ValueError as error:
             raise InvalidToken(Refusal.MALFORMED, reason=str(error)) from error
-        known = self.recall(octets) if self._verified else None
-        return known or await self.verify_anew(octets, octets)
+        presented = _BARE + octets
+        known = self.recall(presented) if self._verified else None
+        return known or await self.verify_anew(octets, presented)
 
     def recall(self, presented: bytes) -> AccessToken | None:
         """Return the claims of a token that was verified before and is good now; never waits.
@@ -201,8 +205,9 @@ class AccessTokenVerifier:
     async def verify_anew(self, token: bytes, presented: bytes) -> AccessToken:
         """Verify, however often it was before; from then on `recall` knows what was `presented`.
 
-        Which are octets that hold this one token, such as a whole header. Cheap things are
-        checked first: no key is looked up for a wrong `alg`, `typ` or `kid`.
+        Which are octets that hold this one token, such as a whole header; if they are too many,
+        they are not remembered. Cheap things are checked first: no key is looked up for a wrong
+        `alg`, `typ` or `kid`.
         """
         if len(token) > MAXIMUM_LENGTH:
             raise InvalidToken(Refusal.TOO_LONG)
@@ -235,7 +240,7 @@ class AccessTokenVerifier:
     def _check_claims(self, claims: AccessToken) -> tuple[float, float]:
         """Return from when until when the token is good; all but the status is checked.
 
-        As floats, exactly, since the time is one: to compare it with integers takes twice as
+        As floats, since the time is one: to compare it with integers takes twice as
         long.
         """
         if claims.iss != self._issuer:
@@ -258,7 +263,7 @@ class AccessTokenVerifier:
             if len(self._kids) >= _HEADERS_REMEMBERED:
                 self._kids.clear()  # they come back with the next tokens under them
             self._kids[header] = verified[2].kid
-        if not self._remember:
+        if not self._remember or len(verified[0]) > _LONGEST_REMEMBERED:
             return
         end = verified[0][_END:]
         if end not in self._verified:

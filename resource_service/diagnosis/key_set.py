@@ -98,5 +98,5 @@ async def observed_key_set(
 
 
 class _ReadOnly(KeySetFile):
-    def save(self, jwks: list[Jwk]) -> None:
+    def save(self, jwks: list[Jwk], age: float = 0.0) -> None:
         """Leave the file to the replica whose it is."""

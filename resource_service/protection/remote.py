@@ -34,6 +34,8 @@ class RemoteVerification:
         `status_lists_uri` is where the issuer says which status lists there are; one that has
         none loses nothing.
         """
+        if not audience:
+            raise ValueError("the audience must not be empty")
         jwks_uri = check_url(jwks_uri or f"{check_url(issuer)}/.well-known/jwks.json")
         aggregation_uri = check_url(status_lists_uri or f"{issuer}/status-lists")
         self._keys = RemoteKeySet(issuer_client(jwks_uri), jwks_uri)

@@ -18,9 +18,7 @@ from shared.errors import (
     TemporarilyUnavailable,
 )
 
-# In the ASGI scope of an admitted request: its verified token.
-VERIFIED: Final = "sealgate.access_token"
-# In that of a refused one: the scope that the endpoint requires.
+# In the ASGI scope of a refused request: the scope that the endpoint requires.
 _REQUIRED: Final = "sealgate.required_scope"
 
 
@@ -44,6 +42,8 @@ class Requirement:
     def __init__(self, scope: frozenset[str], acr: str | None = None) -> None:
         self.scope = scope
         self.acr = acr
+        # In the ASGI scope of a request that this requirement has admitted, its token.
+        self.admitted = f"sealgate.access_token {id(self):x}"
         self._admits_any = not scope and acr is None
         self.security = security(scope)
         keyword = inspect.Parameter.KEYWORD_ONLY
@@ -63,7 +63,7 @@ class Requirement:
         admission = self.admit(request)
         if admission is not None:
             await admission
-        token: AccessToken = request.scope[VERIFIED]
+        token: AccessToken = request.scope[self.admitted]
         return token
 
     def admit(self, request: Request) -> Coroutine[Any, Any, None] | None:
@@ -80,7 +80,7 @@ class Requirement:
             return self._admit_stranger(authenticator, scope)
         if not self._admits_any:
             self._check(token, scope)
-        scope[VERIFIED] = token
+        scope[self.admitted] = token
         return None
 
     async def _admit_stranger(self, authenticator: Authenticator, scope: Scope) -> None:
@@ -90,7 +90,7 @@ class Requirement:
             scope[_REQUIRED] = self.scope
             raise
         self._check(token, scope)
-        scope[VERIFIED] = token
+        scope[self.admitted] = token
 
     def _check(self, token: AccessToken, scope: Scope) -> None:
         """Refuse a token that is good but not enough."""

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from fastapi import Request
 from fastapi.params import Depends
 
-from resource_service.protection.requirement import VERIFIED, Requirement
+from resource_service.protection.requirement import Requirement
 from shared.http.guarded import Check, GuardedRoute
 
 
@@ -51,9 +51,9 @@ class _Lifted:
 def _lift(endpoint: Callable[..., Any]) -> _Lifted | None:
     """Take the requirement out of an endpoint's parameters, so that FastAPI does not see it.
 
-    The endpoint that is returned takes the token from the request, where only `Requirement.admit`
-    puts it: should FastAPI ever leave that out, a KeyError makes it a 500, never an unprotected
-    answer.
+    The endpoint that is returned takes the token from the request, where only the requirement
+    puts it, under a name of its own: should FastAPI ever leave that out, a KeyError makes it a 500,
+    never an unprotected answer.
     """
     if not (inspect.isroutine(endpoint) and inspect.iscoroutinefunction(endpoint)):
         return None
@@ -80,7 +80,7 @@ def _lift(endpoint: Callable[..., Any]) -> _Lifted | None:
     @functools.wraps(endpoint)
     def with_token(**values: Any) -> Any:
         request = values[added] if request_name else values.pop(added)
-        values[token_name] = request.scope[VERIFIED]
+        values[token_name] = request.scope[requirement.admitted]
         return endpoint(**values)
 
     # What FastAPI goes by, instead of the signature of what is wrapped.
@@ -89,11 +89,16 @@ def _lift(endpoint: Callable[..., Any]) -> _Lifted | None:
 
 
 def _requirement(parameter: inspect.Parameter) -> Requirement | None:
-    """Return what a parameter declared as `Depends(requires(…))`, in either notation, needs."""
-    for declared in (parameter.default, *get_args(parameter.annotation)[1:]):
-        if type(declared) is Depends and isinstance(declared.dependency, Requirement):
-            return declared.dependency
-    return None
+    """Return what a parameter declared as `Depends(requires(…))`, in either notation, needs.
+
+    Of a parameter with several dependencies FastAPI knows best which one counts.
+    """
+    annotated = get_args(parameter.annotation)[1:]
+    dependencies = [each for each in (parameter.default, *annotated) if isinstance(each, Depends)]
+    if len(dependencies) != 1 or type(dependencies[0]) is not Depends:
+        return None
+    dependency = dependencies[0].dependency
+    return dependency if isinstance(dependency, Requirement) else None
 
 
 def _is_request(parameter: inspect.Parameter) -> bool:

@@ -22,7 +22,8 @@ class StrictRoute(GuardedRoute):
     """Refuses unknown and repeated query parameters, and JSON bodies that are none.
 
     For routes whose body, if they have one, is JSON. Use it with
-    `APIRouter(route_class=StrictRoute)`.
+    `APIRouter(route_class=StrictRoute)`. Not known here: what dependencies take that are added
+    by `include_router`.
     """
 
     def checks(self) -> list[Check]:

@@ -75,6 +75,28 @@ async def test_nor_is_one_whose_status_nobody_asks_for(
     assert keys.verifications == 1
 
 
+async def test_a_header_is_not_a_bare_token_nor_the_reverse(
+    world: World, verifier: AccessTokenVerifier
+) -> None:
+    token = world.token()
+    await verifier.verify(token)
+    assert verifier.recall(token.encode()) is None  # a header without a scheme
+    header = f"Bearer {token}"
+    await verifier.verify_anew(token.encode(), header.encode())
+    assert verifier.recall(header.encode()) is not None
+    assert await refusal(verifier, header) is not None
+
+
+async def test_what_is_much_longer_than_its_token_is_not_kept(
+    world: World, verifier: AccessTokenVerifier
+) -> None:
+    token = world.token().encode()
+    for spaces, kept in ((7000, True), (9000, False)):
+        header = b"Bearer" + b" " * spaces + token
+        await verifier.verify_anew(token, header)
+        assert (verifier.recall(header) is not None) is kept
+
+
 class OneList(Statuses):
     """A list that is at hand, and asked for when what is at hand does not do."""
 

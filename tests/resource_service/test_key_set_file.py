@@ -1,7 +1,9 @@
 """The key set in a file: what survives a restart, and what is not trusted."""
 
+import asyncio
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -156,6 +158,37 @@ async def test_a_replica_restarts_without_the_issuer_on_the_keys_of_its_earlier_
         assert reborn.trusted(signing_key.kid) is not None
         await clock.advance(1)
         assert not reborn.usable  # the age of the file counts
+
+
+async def test_a_key_that_is_withdrawn_while_the_file_is_written_does_not_stay_in_it(
+    clock: Clock,
+    make: MakeKeySet,
+    tmp_path: Path,
+    jwks: JwksServer,
+    signing_key: SigningKey,
+    other_key: SigningKey,
+) -> None:
+    class SlowDisk(KeySetFile):
+        ready = threading.Event()
+
+        def save(self, jwks: list[dict[str, str]], age: float = 0.0) -> None:
+            assert self.ready.wait(10)
+            super().save(jwks, age)
+
+    file = SlowDisk(tmp_path / "jwks", jwks.url)
+    jwks.serve(signing_key, other_key)
+    async with make(file=file).kept_fresh():
+        await fetched()
+        jwks.serve(other_key)
+        await clock.advance(3600)
+        file.ready.set()
+        for _ in range(200):
+            loaded = file.load()
+            if loaded is not None and list(loaded.members) == [other_key.kid]:
+                break
+            await asyncio.sleep(0.05)
+        assert loaded is not None
+        assert list(loaded.members) == [other_key.kid]
 
 
 async def test_a_file_that_is_too_old_is_not_used(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Security
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -219,6 +219,47 @@ async def test_a_route_whose_verification_is_left_out_answers_500_and_never_200(
         for header in ({}, headers["good"]):
             for path in ("/plain", "/default/1", "/response?q=1", "/keyword"):
                 assert (await http.get(path, headers=header)).status_code == 500
+
+
+async def test_an_endpoint_that_is_taken_from_its_route_answers_500_whoever_else_admits(
+    jwks: JwksServer, headers: dict[str, dict[str, str]]
+) -> None:
+    """The token that another requirement has admitted does not do."""
+
+    async def both(token: Annotated[AccessToken, Depends(NEEDS_BOTH)]) -> str:
+        return token.sub
+
+    route = ProtectedRoute("/both", both)
+    app = FastAPI(dependencies=[Depends(requires("notes:read"))])
+    protect(app, issuer=ISSUER, audience=AUDIENCE, jwks_uri=jwks.url)
+    app.add_api_route("/copy", route.endpoint)
+    async with client(app) as http:
+        assert (await http.get("/copy")).status_code == 401
+        assert (await http.get("/copy", headers=headers["good"])).status_code == 500
+
+
+@pytest.mark.parametrize("route_class", [APIRoute, ProtectedRoute])
+async def test_of_several_requirements_of_one_parameter_the_last_counts(
+    jwks: JwksServer, sign: Sign, route_class: type[APIRoute]
+) -> None:
+    """As FastAPI has it: so a type that is good for reading can be tightened."""
+    app = FastAPI()
+    app.router.route_class = route_class
+    protect(app, issuer=ISSUER, audience=AUDIENCE, jwks_uri=jwks.url)
+
+    @app.get("/tightened")
+    async def tightened(token: Annotated[Reader, Depends(requires("notes:write"))]) -> str:
+        return token.sub
+
+    @app.get("/secured")
+    async def secured(token: Annotated[Reader, Security(requires("notes:write"))]) -> str:
+        return token.sub
+
+    async with client(app) as http:
+        for path in ("/tightened", "/secured"):
+            for scope, status in (("notes:read", 403), ("notes:write", 200)):
+                header = {"authorization": f"Bearer {sign(scope=scope)}"}
+                assert (await http.get(path, headers=header)).status_code == status
 
 
 async def test_an_app_that_was_not_set_up_lets_nobody_in(

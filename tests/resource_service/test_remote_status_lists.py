@@ -31,11 +31,14 @@ class Everything(ListServer):
         super().__init__(key)
         self.named: object = {"status_lists": []}
         self.asked_for: list[str] = []
+        self.held = asyncio.Event()  # answers wait for it
+        self.held.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = (await reader.readuntil(b"\r\n\r\n")).decode()
         path = request.split(" ")[1]
         self.asked_for.append(path)
+        await self.held.wait()
         if path == "/status-lists":
             answer = respond(json.dumps(self.named).encode())
         else:
@@ -215,6 +218,40 @@ async def test_of_too_many_lists_the_one_that_was_idle_longest_makes_room(
     assert revoked(lists, place(server, 7)) is None
     assert kept.is_revoked(place(server, 7).idx, clock.now) is None  # nobody polls it any more
     assert await lists.look_up(place(server, 7)) is True
+
+
+async def test_a_list_that_is_dropped_while_it_is_fetched_does_not_come_back(
+    server: Everything, follow: Lists, clock: Clock
+) -> None:
+    lists = follow.make()
+    await lists.look_up(place(server, 0))
+    kept = lists.at_hand(place(server, 0).uri)
+    assert kept is not None
+    server.held = asyncio.Event()
+    fetch = lists._lists[place(server, 0).uri].begin()
+    while len(server.asked_for) < 2:  # noqa: ASYNC110 - as it is seen
+        await asyncio.sleep(0.001)
+    for n in range(1, MAXIMUM_LISTS + 1):
+        lists._follow(place(server, n).uri).entries.used = True
+    assert place(server, 0).uri not in lists.ages
+    server.held.set()
+    await fetch
+    assert kept.is_revoked(1, clock.now) is None
+
+
+async def test_a_list_that_turns_stale_while_it_is_read_is_no_verdict_on_the_token(
+    server: Everything, follow: Lists, clock: Clock
+) -> None:
+    lists = follow.make()
+    await lists.look_up(place(server, 0))
+    followed = lists._lists[place(server, 0).uri]
+    followed._failures = 1  # so that nobody fetches it now
+    moments = iter([clock.now, clock.now + 2, clock.now + 2])
+    followed.entries.usable_until = clock.now + 1
+    lists._now = lambda: next(moments)
+    assert await lists.look_up(place(server, 0)) is True
+    with pytest.raises(TemporarilyUnavailable):
+        await lists.look_up(place(server, 0))
 
 
 async def test_a_list_that_nobody_asks_for_is_followed_no_more_but_the_last_one_is(
