@@ -5,7 +5,7 @@ from collections.abc import Iterable, MutableMapping
 from typing import Any, Protocol
 
 from shared.access_token import AccessToken, AccessTokenVerifier
-from shared.bearer import bearer_token
+from shared.bearer import bearer_octets
 from shared.errors import InvalidRequest, MissingToken, OAuthError
 
 Scope = MutableMapping[str, Any]  # of ASGI: what is known of a request before its body
@@ -52,11 +52,10 @@ class BearerAuthenticator(Authenticator):
         return token
 
     async def authenticate(self, scope: Scope) -> AccessToken:
-        """Return the verified token, or raise what `bearer_token` and the verifier raise."""
+        """Return the verified token, or raise what `bearer_octets` and the verifier raise."""
         try:
             header = _authorization(scope["headers"])
-            octets = bearer_token(header.decode("latin-1")).encode("ascii")
-            token = await self._verifier.verify_anew(octets, header)
+            token = await self._verifier.verify_anew(bearer_octets(header), header)
         except OAuthError as error:
             self.refused[error.error, error.description] += 1
             raise

@@ -220,7 +220,7 @@ class AccessTokenVerifier:
         key = self._keys.trusted(kid) or await self._keys.key(kid)
         if key is None:
             raise InvalidToken(Refusal.UNKNOWN_KEY, reason=f"kid {kid!r}")
-        if not key.verify(header + b"." + payload, signature_octets):
+        if not key.verify(token[: -len(signature) - 1], signature_octets):
             raise InvalidToken(Refusal.WRONG_SIGNATURE)
         try:
             access_token = self._decode_claims(_claims(payload))
@@ -230,23 +230,26 @@ class AccessTokenVerifier:
         entries, idx = _NOT_TO_BE_CHECKED, 0
         if self._statuses is not None and access_token.status is not None:
             reference = access_token.status.status_list
-            entries = _unset(self._statuses, reference, self._monotonic()) or await _looked_up(
-                self._statuses, reference
-            )
-            idx = reference.idx
+            idx, at_hand = reference.idx, self._statuses.at_hand(reference.uri)
+            if at_hand is None or at_hand.is_revoked(idx, self._monotonic()) is not False:
+                at_hand = await _looked_up(self._statuses, reference)
+            entries = at_hand
         self._keep(header, (presented, access_token, key, begins, ends, entries, idx))
         return access_token
 
     def _check_claims(self, claims: AccessToken) -> tuple[float, float]:
         """Return from when until when the token is good; all but the status is checked.
 
-        As floats, since the time is one: to compare it with integers takes twice as
-        long.
+        As floats, since the time is one: to compare it with integers takes twice as long.
         """
         if claims.iss != self._issuer:
             raise InvalidToken(Refusal.OTHER_ISSUER, reason=f"iss {claims.iss!r:.99}")
         audience = claims.aud
-        if self._audiences.isdisjoint((audience,) if isinstance(audience, str) else audience):
+        if isinstance(audience, str):
+            is_ours = audience in self._audiences
+        else:
+            is_ours = not self._audiences.isdisjoint(audience)
+        if not is_ours:
             raise InvalidToken(Refusal.OTHER_AUDIENCE, reason=f"aud {audience!r:.99}")
         if claims.cnf is not None:
             raise InvalidToken(Refusal.BOUND_TO_A_KEY, reason="cnf")
@@ -272,14 +275,6 @@ class AccessTokenVerifier:
                 del self._verified[self._oldest_first.popleft()]
             self._oldest_first.append(end)
         self._verified[end] = verified
-
-
-def _unset(statuses: Statuses, reference: Reference, now: float) -> Entries | None:
-    """Return the list that tells when a token is revoked, if it is at hand and says: not now."""
-    entries = statuses.at_hand(reference.uri)
-    if entries is None or entries.is_revoked(reference.idx, now) is not False:
-        return None
-    return entries
 
 
 async def _looked_up(statuses: Statuses, reference: Reference) -> Entries:

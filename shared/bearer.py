@@ -14,29 +14,30 @@ _B64TOKEN: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 
 
 def bearer_token(authorization: str | None) -> str:
-    """Read the token from an Authorization header (RFC 6750 §2.1, RFC 9110 §11.4).
-
-    The scheme in any case, one space or more, one b64token. Another scheme is no token at
-    all (`MissingToken`); Bearer with anything else after it is `InvalidRequest`. The caller
-    sees to it that the header came once. A token in the query string or in a form is not
-    looked for (RFC 9700 §4.3.2). How long the token may be is the verifier's business.
-    """
+    """Read the token from an Authorization header, or from None if there was none."""
     if authorization is None:
         raise MissingToken(reason="no Authorization header")
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer":
+    return bearer_octets(authorization.encode("latin-1", "replace")).decode("ascii")
+
+
+def bearer_octets(authorization: bytes) -> bytes:
+    """Read the token from an Authorization header (RFC 6750 §2.1, RFC 9110 §11.4).
+
+    The scheme in any case, one space or more, one b64token: 1*( ALPHA / DIGIT / "-" / "." / "_" /
+    "~" / "+" / "/" ) *"=". Another scheme is no token at all (`MissingToken`); Bearer with
+    anything else after it is `InvalidRequest`. The caller sees to it that the header came once.
+    A token in the query string or in a form is not looked for (RFC 9700 §4.3.2). How long the
+    token may be is the verifier's business.
+    """
+    scheme, _, credentials = authorization.partition(b" ")
+    if scheme.lower() != b"bearer":
         # Not which one: where no scheme was sent, this word is the secret itself.
         raise MissingToken(reason="another scheme than Bearer")
-    token = token.strip(" ")
-    if not _is_b64token(token):
+    token = credentials.strip(b" ")
+    characters = token.rstrip(b"=")
+    if not characters or characters.translate(None, _B64TOKEN):
         raise InvalidRequest("malformed Authorization header")
     return token
-
-
-def _is_b64token(token: str) -> bool:
-    """Tell whether this is 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="."""
-    characters = token.rstrip("=").encode("utf-8", "replace")
-    return bool(characters) and not characters.translate(None, _B64TOKEN)
 
 
 def challenge(error: OAuthError, *, scope: frozenset[str] = frozenset(), **also: str) -> str:
