@@ -60,7 +60,7 @@ async def test_p1_only_what_has_a_store_makes_it_work(lab: Laboratory) -> None:
     assert store["rs256, new token"].value == store["none"].value == 0
     assert 2 < store["redis"].value < 200
     assert measured.round_trips(data)["redis"] == pytest.approx(1, abs=0.05)
-    assert all(piece["requests"] > 50 for piece in data["slices"])
+    assert all(piece["requests"] > 10 for piece in data["slices"])
 
 
 async def test_f1_and_f10_show_what_each_scheme_loses_and_lets_in(lab: Laboratory) -> None:

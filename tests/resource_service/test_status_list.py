@@ -210,7 +210,7 @@ HOSTILE: dict[str, Callable[[ListServer], Answer]] = {
     "a bomb": lambda server: respond(server.sign(lst=BOMB).encode()),
     "expired": lambda server: respond(server.sign([5], exp=1).encode()),
     "an old one again": lambda server: respond(
-        server.sign([5], iat=int(time.time()) - 31).encode()
+        server.sign([5], iat=int(time.time()) - 60).encode()
     ),
 }
 
