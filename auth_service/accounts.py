@@ -20,6 +20,7 @@ from auth_service.store import (
     authorization_codes,
     consents,
     device_codes,
+    log_in_attempts,
     logout_deliveries,
     mail_tokens,
     refresh_token_families,
@@ -89,13 +90,11 @@ async def verified_user(
     settings is replaced. `TooManyRequests` if there were too many wrong ones, whether this one
     is right or not.
     """
-    user = await users.find(server.statements, username)
     counted = throttling.log_in(server, username, caller)
-    try:
-        await throttling.admit(server, counted)
-    except TooManyRequests:
+    user, seconds = await log_in_attempts.begin(server.statements, username, counted, server.time())
+    if seconds:
         await _note_failure(server, user, client_id, "too many attempts")
-        raise
+        raise TooManyRequests(retry_after=seconds)
     try:
         password_hash = None if user is None else user.password_hash
         verified = await server.passwords.verify(password, password_hash)

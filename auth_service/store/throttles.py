@@ -32,6 +32,33 @@ _EMPTY_AT: Final = "greatest(old.empty_at, $4) + excluded.leak * interval '1 sec
 _BEYOND: Final = f"ceil(extract(epoch FROM {_EMPTY_AT} - $4) / excluded.leak) - excluded.free"
 
 
+# What a statement begins with that counts one more of each throttle; see `take`.
+TAKING: Final = f"""
+    {WITHOUT_WAITING}, wanted AS (
+        SELECT * FROM unnest($1::bytea[], $2::integer[], $3::integer[]) AS x (key, free, leak)
+    ), waiting AS (
+        SELECT max(free_at) AS until FROM throttles JOIN wanted USING (key) WHERE free_at > $4
+    ), taken AS (
+        INSERT INTO throttles AS old (key, free, leak, empty_at, free_at)
+        SELECT key, free, leak, $4::timestamptz + leak * interval '1 second', '-infinity'
+        FROM wanted, waiting, without_waiting WHERE until IS NULL
+        ORDER BY key
+        ON CONFLICT (key) DO UPDATE SET
+            free = excluded.free,
+            leak = excluded.leak,
+            empty_at = {_EMPTY_AT},
+            free_at = CASE WHEN {_BEYOND} < 0 THEN '-infinity' ELSE
+                $4 + interval '1 second' * least({LONGEST}, 2 ^ least(10, {_BEYOND}))
+            END
+        WHERE old.free_at <= $4
+        RETURNING true
+    )
+"""  # noqa: S608 - constants
+# What it then knows, for `wait`.
+TAKEN: Final = "(SELECT count(*) FROM taken) = cardinality($1)"
+SECONDS: Final = "ceil(extract(epoch FROM (SELECT until FROM waiting) - $4))::integer"
+
+
 async def take(db: "Database | Statements", throttles: Sequence[Throttle], now: datetime) -> int:
     """Count one more of each and return 0, or return how many seconds are to be waited.
 
@@ -40,36 +67,26 @@ async def take(db: "Database | Statements", throttles: Sequence[Throttle], now: 
     `now` may be a little earlier than that of a call before: nobody waits who need not.
     """
     row = await db.fetchrow(
-        f"""
-        {WITHOUT_WAITING}, wanted AS (
-            SELECT * FROM unnest($1::bytea[], $2::integer[], $3::integer[]) AS x (key, free, leak)
-        ), waiting AS (
-            SELECT max(free_at) AS until FROM throttles JOIN wanted USING (key) WHERE free_at > $4
-        ), taken AS (
-            INSERT INTO throttles AS old (key, free, leak, empty_at, free_at)
-            SELECT key, free, leak, $4::timestamptz + leak * interval '1 second', '-infinity'
-            FROM wanted, waiting, without_waiting WHERE until IS NULL
-            ORDER BY key
-            ON CONFLICT (key) DO UPDATE SET
-                free = excluded.free,
-                leak = excluded.leak,
-                empty_at = {_EMPTY_AT},
-                free_at = CASE WHEN {_BEYOND} < 0 THEN '-infinity' ELSE
-                    $4 + interval '1 second' * least({LONGEST}, 2 ^ least(10, {_BEYOND}))
-                END
-            WHERE old.free_at <= $4
-            RETURNING true
-        )
-        SELECT (SELECT count(*) FROM taken) = cardinality($1) AS taken,
-               ceil(extract(epoch FROM (SELECT until FROM waiting) - $4))::integer AS seconds
-        """,  # noqa: S608 - constants
+        f"{TAKING} SELECT {TAKEN} AS taken, {SECONDS} AS seconds",
+        *parameters(throttles, now),
+    )
+    assert row is not None  # noqa: S101 - a SELECT of expressions has one row
+    return wait(taken=row["taken"], seconds=row["seconds"])
+
+
+def parameters(throttles: Sequence[Throttle], now: datetime) -> tuple[object, ...]:
+    """Return the parameters of `TAKING`."""
+    return (
         [throttle.key for throttle in throttles],
         [throttle.free for throttle in throttles],
         [throttle.leak for throttle in throttles],
         now,
     )
-    assert row is not None  # noqa: S101 - a SELECT of expressions has one row
-    return 0 if row["taken"] else max(1, row["seconds"] or 1)
+
+
+def wait(*, taken: bool, seconds: int | None) -> int:
+    """Return how many seconds are to be waited; 0 if every throttle was taken."""
+    return 0 if taken else max(1, seconds or 1)
 
 
 async def give_back(

@@ -8,12 +8,11 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
 from auth_service.store import Database
-from auth_service.store.statements import Statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +31,15 @@ class User:
     has_second_factor: bool
 
 
-_COLUMNS = """
+COLUMNS = """
     sub, username, password_hash, password_version, created_at, disabled_at,
     EXISTS (SELECT FROM second_factors AS factor
             WHERE factor.sub = users.sub AND confirmed_at IS NOT NULL)
 """
+
+
+# lower() is for the index; the comparison as typed decides.
+NAMED: Final = "lower(username) = lower({0}) AND username = {0}"
 
 
 async def add(db: Database, username: str, password_hash: str, now: datetime) -> User | None:
@@ -46,7 +49,7 @@ async def add(db: Database, username: str, password_hash: str, now: datetime) ->
         INSERT INTO users (sub, username, password_hash, created_at)
         VALUES ($1, $2, $3, $4)
         ON CONFLICT DO NOTHING
-        RETURNING {_COLUMNS}
+        RETURNING {COLUMNS}
         """,  # noqa: S608 - a constant
         uuid.uuid4(),
         username,
@@ -56,11 +59,10 @@ async def add(db: Database, username: str, password_hash: str, now: datetime) ->
     return None if row is None else _user(row)
 
 
-async def find(db: "Database | Statements", username: str) -> User | None:
+async def find(db: Database, username: str) -> User | None:
     """Return the user with exactly this name, disabled or not."""
-    # lower() is for the index; the comparison as typed decides.
     row = await db.fetchrow(
-        f"SELECT {_COLUMNS} FROM users WHERE lower(username) = lower($1) AND username = $1",  # noqa: S608
+        f"SELECT {COLUMNS} FROM users WHERE {NAMED.format('$1')}",  # noqa: S608
         username,
     )
     return None if row is None else _user(row)
@@ -68,7 +70,7 @@ async def find(db: "Database | Statements", username: str) -> User | None:
 
 async def find_by_sub(db: Database, sub: uuid.UUID) -> User | None:
     """Return the user with this subject identifier, disabled or not."""
-    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE sub = $1", sub)  # noqa: S608
+    row = await db.fetchrow(f"SELECT {COLUMNS} FROM users WHERE sub = $1", sub)  # noqa: S608
     return None if row is None else _user(row)
 
 
@@ -76,7 +78,7 @@ async def find_by_verified_email(db: Database, email: str) -> list[User]:
     """Return the users who have verified this address, whatever its case; not the disabled."""
     rows = await db.fetch(
         f"""
-        SELECT {_COLUMNS} FROM users
+        SELECT {COLUMNS} FROM users
         WHERE lower(email) = lower($1) AND email_verified AND disabled_at IS NULL
         ORDER BY username LIMIT 5
         """,  # noqa: S608
@@ -111,7 +113,7 @@ async def set_verified_email(db: Database, sub: uuid.UUID, email: str) -> str | 
 async def list_all(db: Database, *, after: str = "", most: int | None = None) -> list[User]:
     """Return users by name: those `after` one, `most` at most; without either, all."""
     rows = await db.fetch(
-        f"SELECT {_COLUMNS} FROM users WHERE username > $1 ORDER BY username LIMIT $2",  # noqa: S608
+        f"SELECT {COLUMNS} FROM users WHERE username > $1 ORDER BY username LIMIT $2",  # noqa: S608
         after,
         most,
     )
@@ -140,7 +142,7 @@ async def set_claims(db: Database, username: str, claims: dict[str, Any]) -> Use
     row = await db.fetchrow(
         f"""
         UPDATE users SET email = $2, email_verified = $3, claims = $4 WHERE username = $1
-        RETURNING {_COLUMNS}
+        RETURNING {COLUMNS}
         """,  # noqa: S608
         username,
         claims.get("email"),
@@ -184,7 +186,7 @@ async def disable(db: Database, username: str, now: datetime) -> User | None:
     row = await db.fetchrow(
         f"""
         UPDATE users SET disabled_at = COALESCE(disabled_at, $2) WHERE username = $1
-        RETURNING {_COLUMNS}
+        RETURNING {COLUMNS}
         """,  # noqa: S608
         username,
         now,
@@ -195,7 +197,7 @@ async def disable(db: Database, username: str, now: datetime) -> User | None:
 async def enable(db: Database, username: str) -> User | None:
     """Let a disabled user in again; None if there is no such user."""
     row = await db.fetchrow(
-        f"UPDATE users SET disabled_at = NULL WHERE username = $1 RETURNING {_COLUMNS}",  # noqa: S608
+        f"UPDATE users SET disabled_at = NULL WHERE username = $1 RETURNING {COLUMNS}",  # noqa: S608
         username,
     )
     return None if row is None else _user(row)
