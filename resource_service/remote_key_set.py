@@ -88,11 +88,10 @@ class RemoteKeySet(KeySet):
         self._file = file
         self._shortest_life = shortest_life
         self._timeout = timeout
-        self._now = now
         self._call_later = call_later
         self._jitter = jitter
         self._jwks: dict[str, Jwk] = {}
-        self._fetched_at = self._forced_at = self._usable_until = -math.inf
+        self._fetched_at = self._forced_at = -math.inf
         self._refresh_at = self._next_at = -math.inf  # when it is due; when the timer fires
         self._failures = 0  # in a row
         self._fetch: asyncio.Task[None] | None = None
@@ -120,12 +119,12 @@ class RemoteKeySet(KeySet):
     @property
     def usable(self) -> bool:
         """Whether there are keys, and not too old ones."""
-        return self._now() < self._usable_until
+        return self.monotonic() < self._fetched_at + USABLE
 
     @property
     def age(self) -> float | None:
         """Seconds since the last good fetch; None if there was none."""
-        return None if self._fetched_at == -math.inf else self._now() - self._fetched_at
+        return None if self._fetched_at == -math.inf else self.monotonic() - self._fetched_at
 
     async def key(self, kid: str) -> VerificationKey | None:
         """Return the key with this `kid`, or None if the issuer had none at most `COOLDOWN` ago.
@@ -154,7 +153,7 @@ class RemoteKeySet(KeySet):
         return key
 
     def _retry_after(self) -> int:
-        wait = min(self._next_at, self._forced_at + COOLDOWN) - self._now()
+        wait = min(self._next_at, self._forced_at + COOLDOWN) - self.monotonic()
         return 1 if wait <= 1 else math.ceil(wait)
 
     def _running(self) -> asyncio.Task[None] | None:
@@ -162,7 +161,7 @@ class RemoteKeySet(KeySet):
 
     def _force(self) -> asyncio.Task[None] | None:
         """Begin a fetch out of turn, unless there was one in the last `COOLDOWN` seconds."""
-        now = self._now()
+        now = self.monotonic()
         if now - self._forced_at < COOLDOWN:
             return None
         self._forced_at = now
@@ -178,7 +177,7 @@ class RemoteKeySet(KeySet):
         """Fetch once; whatever comes of it, the timer is set for the next."""
         try:
             life, document = await self._download()
-            self._replace(read_key_set(document), self._now())
+            self._replace(read_key_set(document), self.monotonic())
         except (httpx.HTTPError, KeySetRefused, TimeoutError) as error:
             self._fail(_outcome(error), error)
         except Exception as error:  # noqa: BLE001 - whatever it is, there must be a next time
@@ -219,12 +218,11 @@ class RemoteKeySet(KeySet):
         Tokens that were verified before are remembered with their key object.
         """
         self._fetched_at = fetched_at
-        self._usable_until = fetched_at + USABLE
         keys = [
             self._keys[kid] if self._jwks.get(kid) == jwk else key
             for kid, (jwk, key) in members.items()
         ]
-        self.use(keys, self._usable_until)
+        self.use(keys, fetched_at + USABLE)
         self._jwks = {kid: jwk for kid, (jwk, _) in members.items()}
 
     def _fail(self, outcome: str, error: Exception) -> None:
@@ -234,20 +232,20 @@ class RemoteKeySet(KeySet):
         pause = min(LONGEST_PAUSE, 2.0 ** min(self._failures - 1, 10))
         # Half of it is chance, so that replicas which failed together do not return together.
         pause *= 1 - self._jitter() / 2
-        self._schedule(max(self._refresh_at, self._now() + pause))
+        self._schedule(max(self._refresh_at, self.monotonic() + pause))
 
     def _schedule(self, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         call_later = self._call_later or asyncio.get_running_loop().call_later
         self._next_at = at
-        self._timer = call_later(at - self._now(), self._begin)
+        self._timer = call_later(at - self.monotonic(), self._begin)
 
     def _load(self) -> None:
         """Start with the keys of an earlier life, if they are not too old; their age counts."""
         loaded = self._file.load() if self._file is not None else None
         if loaded is not None and loaded.age < USABLE:
-            self._replace(loaded.members, self._now() - loaded.age)
+            self._replace(loaded.members, self.monotonic() - loaded.age)
 
     def _save(self) -> None:
         """Write the file in a thread; a disk that hangs must not stop the fetching.

@@ -80,11 +80,6 @@ class StatusList:
         self._stopped = False
 
     @property
-    def usable(self) -> bool:
-        """Whether there is a list, and not too old a one."""
-        return self._now() < self.entries.usable_until
-
-    @property
     def age(self) -> float | None:
         """Seconds since the issuer last said that the list is as it is; None if it never did."""
         return None if self._confirmed_at == -math.inf else self._now() - self._confirmed_at

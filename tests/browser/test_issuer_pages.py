@@ -2,31 +2,27 @@
 
 import base64
 import json
-import os
 import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
 
 from auth_service import totp
 from stack.stack import Stack
 from tests.browser.docs_page import Traffic, fill_in_log_in
+from tests.browser.looked_at import inspect
 from tests.conftest import OTHER_RESOURCE
 from tests.resource_service.issuer import JwksServer, respond
 
 # First of all, so that nothing is started when there is no browser.
 pytestmark = pytest.mark.usefixtures("chromium_path")
 
-# Where the pictures go, for somebody to look at.
-PICTURES = os.environ.get("SEALGATE_TEST_PICTURES")
 # Who looks, and on what: a language needs its own way through the pages, the rest does not.
 LOOKS: dict[str, dict[str, Any]] = {
     "english": {},
@@ -74,19 +70,6 @@ def show(request: pytest.FixtureRequest) -> Show:
         await inspect(page, f"{name}-{look}-light-desk")
 
     return taken
-
-
-async def inspect(page: Page, name: str) -> None:
-    if PICTURES:
-        await page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
-    found = await Axe().run(page)
-    violations = [
-        (violation["id"], [node["target"] for node in violation["nodes"]])
-        for violation in found.response["violations"]
-    ]
-    assert violations == [], name
-    fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-    assert await page.evaluate(fits), name
 
 
 def authorize_url(system: Stack, client: str = "DEMO_PUBLIC_CLIENT_ID", **also: str) -> str:

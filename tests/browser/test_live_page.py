@@ -1,17 +1,14 @@
 """The live page in a real browser, over real services that are really killed."""
 
 import asyncio
-import os
 import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from lab import analysis
@@ -21,12 +18,12 @@ from stack.ports import free_ports
 from stack.processes import REPOSITORY
 from tests.browser.docs_page import Traffic
 from tests.browser.live_page import LivePage
+from tests.browser.looked_at import inspect
 from tests.processes import alive, descendants
 
 # First of all, so that nothing is started when there is no browser.
 pytestmark = pytest.mark.usefixtures("chromium_path")
 
-PICTURES = os.environ.get("SEALGATE_TEST_PICTURES")
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {},
     "dark": {"color_scheme": "dark"},
@@ -252,17 +249,8 @@ async def test_everybody_can_use_it_and_it_fits(
         if name == "guess":
             await page.locator("#fire").click()
             await page.get_by_role("dialog").wait_for()
-        if PICTURES:
-            picture = f"live-{name}-{request.node.callspec.params['look']}.png"
-            await page.screenshot(path=Path(PICTURES) / picture, full_page=name == "page")
-        found = await Axe().run(page)
-        violations = [
-            (violation["id"], [node["target"] for node in violation["nodes"]])
-            for violation in found.response["violations"]
-        ]
-        assert violations == [], name
-        fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-        assert await page.evaluate(fits)
+        look = request.node.callspec.params["look"]
+        await inspect(page, f"live-{name}-{look}", full_page=name == "page")
     await page.locator("#guess button").first.click()
 
 

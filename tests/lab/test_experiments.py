@@ -54,13 +54,13 @@ async def test_e0_sessions_in_memory_miss_what_theory_says(lab: Laboratory) -> N
 
 async def test_p1_only_what_has_a_store_makes_it_work(lab: Laboratory) -> None:
     data = await cost_per_request.run(
-        lab, ("none", "redis", "rs256"), rounds=1, seconds=0.3, people=400
+        lab, ("none", "redis", "rs256"), rounds=1, seconds=0.6, people=400
     )
     store = measured.costs(data, "store_us")
     assert store["rs256, new token"].value == store["none"].value == 0
     assert 2 < store["redis"].value < 200
     assert measured.round_trips(data)["redis"] == pytest.approx(1, abs=0.05)
-    assert all(piece["requests"] > 10 for piece in data["slices"])
+    assert all(piece["requests"] > 50 for piece in data["slices"])
 
 
 async def test_f1_and_f10_show_what_each_scheme_loses_and_lets_in(lab: Laboratory) -> None:

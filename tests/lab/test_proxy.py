@@ -45,7 +45,9 @@ async def test_what_is_said_arrives_and_every_exchange_is_counted() -> None:
 async def test_a_delay_counts_both_ways() -> None:
     async with _echo() as wire:
         wire.delay = 0.02
-        assert 5 * 0.04 <= await _ask(wire, times=5) < 5 * 0.4
+        # The least of some tries: a machine may add to a delay, and the wire must not.
+        least = min([await _ask(wire, times=5) for _ in range(5)])
+        assert 5 * 0.04 <= least == pytest.approx(5 * 0.04, abs=0.12)
 
 
 async def test_nothing_passes_a_cut_wire_and_nobody_is_told() -> None:

@@ -32,6 +32,7 @@ class ListServer(JwksServer):
         self.key = key
         self.requests: list[str] = []
         self.token = ""
+        self.iat = 0  # of the newest list that was signed, unless a change says otherwise
         self.honest = True
 
     @property
@@ -57,7 +58,7 @@ class ListServer(JwksServer):
         **claims: Any,
     ) -> str:
         """Make a Status List Token that is good unless a change says otherwise; None leaves out."""
-        now = int(time.time())
+        now = self.iat = int(time.time())
         good = {
             "sub": self.uri,
             "iat": now,

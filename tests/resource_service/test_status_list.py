@@ -209,9 +209,7 @@ HOSTILE: dict[str, Callable[[ListServer], Answer]] = {
     ),
     "a bomb": lambda server: respond(server.sign(lst=BOMB).encode()),
     "expired": lambda server: respond(server.sign([5], exp=1).encode()),
-    "an old one again": lambda server: respond(
-        server.sign([5], iat=int(time.time()) - 60).encode()
-    ),
+    "an old one again": lambda server: respond(server.sign([5], iat=server.iat - 31).encode()),
 }
 
 
